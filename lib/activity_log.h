@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// What one core did, second by second: the ledger of CPU time.
+//
+// Segments are appended in time order and never overlap, so the totals over any interval sum to its length.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "lib/activity.h"
+#include "lib/time.h"
+
+namespace iovirt {
+
+class ActivityLog {
+ public:
+  ActivityLog();
+
+  /// The core was busy with `activity` from end() for `duration`.
+  void append(Activity activity, Ps duration);
+  Ps end() const { return end_; }
+  /// What the core does beyond end(), until it is appended: idling, or waiting for a device's answer.
+  void set_current(Activity activity) { current_ = activity; }
+  /// Time spent on each activity from the beginning to `time`, which may lie before or beyond end().
+  std::array<Ps, kActivities> totals_until(Ps time) const;
+  /// Time spent on `activity` from the beginning to end().
+  Ps total(Activity activity) const { return totals_[static_cast<std::size_t>(activity)]; }
+
+  struct Piece {
+    Activity activity;
+    Ps duration;
+  };
+  /// Takes back everything after `at`, oldest first into `taken`: an interrupt arrived at `at`, in the middle of
+  /// work that the core had already accounted for; the work is appended again when the interrupt is over.
+  void take_back(Ps at, std::vector<Piece>& taken);
+
+  /// Adds the time of [from, to) to `stages`, each part to its activity's stage; the parts sum to to - from.
+  /// Time beyond end() counts as the most recent activity. History is finite (kHistory segments): time before
+  /// it is charged as scheduling, since the packet was waiting in a backlog.
+  void split(Ps from, Ps to, std::array<Ps, kStages>& stages) const;
+
+  static constexpr std::size_t kHistory = 1u << 14;
+
+ private:
+  struct Segment {
+    Ps begin;
+    std::array<Ps, kActivities> before;  ///< totals at `begin`
+    Activity activity;
+  };
+  void totals_at(Ps time, std::array<Ps, kActivities>& out) const;
+
+  std::vector<Segment> ring_;
+  std::uint64_t appended_ = 0;  ///< segments ever appended and not taken back; the newest is appended_ - 1
+  std::uint64_t valid_ = 0;     ///< how many of the newest are still in the ring
+  Ps end_ = 0;
+  Activity current_ = Activity::idle;
+  std::array<Ps, kActivities> totals_{};
+};
+
+}  // namespace iovirt

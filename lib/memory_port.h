@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// Untimed access to an address space: what a table walk or a ring needs of memory.
+// A model's core takes a MemoryPort; the SystemC shell implements it over a socket or DMI and adds time.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+
+namespace iovirt {
+
+class MemoryPort {
+ public:
+  virtual ~MemoryPort() = default;
+
+  /// False when the range is not backed by memory; `bytes` is then unspecified.
+  [[nodiscard]] virtual bool read(std::uint64_t address, std::span<std::uint8_t> bytes) = 0;
+  /// False when the range is not backed by memory; nothing is then written.
+  [[nodiscard]] virtual bool write(std::uint64_t address, std::span<const std::uint8_t> bytes) = 0;
+
+  /// One little-endian integer.
+  template <class Word>
+  [[nodiscard]] std::optional<Word> load(std::uint64_t address) {
+    std::uint8_t raw[sizeof(Word)];
+    if (!read(address, raw)) return std::nullopt;
+    Word word;
+    std::memcpy(&word, raw, sizeof word);
+    return word;
+  }
+  template <class Word>
+  [[nodiscard]] bool store(std::uint64_t address, Word word) {
+    std::uint8_t raw[sizeof(Word)];
+    std::memcpy(raw, &word, sizeof word);
+    return write(address, raw);
+  }
+};
+
+}  // namespace iovirt

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// Every nanosecond of a packet's latency, charged to exactly one stage.
+//
+// A packet has one clock hand: `last`, the time up to which its life is accounted for. Whoever holds the packet
+// charges the interval from `last` to now to a stage and moves the hand; sums are exact by construction.
+// The identity of a packet travels beside the bytes, never in them: by the address of the buffer that holds it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "lib/activity.h"
+#include "lib/activity_log.h"
+#include "lib/time.h"
+
+namespace iovirt {
+
+/// 0: no packet (a frame nobody follows, such as one the stack itself makes).
+using PacketId = std::uint32_t;
+
+/// 0: none. One per interrupt source (a device's vector): the journey of its most recent interrupt.
+using NoticeId = std::uint32_t;
+
+enum class Direction : std::uint8_t { rx, tx };
+
+struct StageTimes {
+  std::array<Ps, kStages> ps{};
+  Ps& operator[](Stage s) { return ps[static_cast<std::size_t>(s)]; }
+  Ps operator[](Stage s) const { return ps[static_cast<std::size_t>(s)]; }
+  Ps sum() const {
+    Ps total = 0;
+    for (Ps p : ps) total += p;
+    return total;
+  }
+};
+
+class PacketLedger {
+ public:
+  struct Packet {
+    Ps opened = 0;
+    Ps last = 0;           ///< accounted for up to here
+    StageTimes stages;
+    NoticeId notice = 0;   ///< the interrupt that will announce it
+    PacketId answers = 0;  ///< the request this packet is the reply to
+    std::uint32_t frame = 0;  ///< index into the traffic's frames: what its bytes must be
+    std::uint16_t vm = 0;
+    Direction direction = Direction::rx;
+    bool closed = false;
+  };
+
+  PacketLedger();
+
+  /// A packet's life begins: its first bit is on the wire (rx), or the application hands it over (tx).
+  PacketId open(Ps now, Direction direction, std::uint16_t vm, std::uint32_t frame);
+  Packet& operator[](PacketId id) { return packets_[id]; }
+  const Packet& operator[](PacketId id) const { return packets_[id]; }
+  std::size_t count() const { return packets_.size() - 1; }
+
+  /// [last, now) goes to `stage`; nothing when `now` is not after `last` or `id` is 0.
+  void charge(PacketId id, Stage stage, Ps now) {
+    Packet& p = packets_[id];
+    if (id == 0 || now <= p.last) return;
+    p.stages[stage] += now - p.last;
+    p.last = now;
+  }
+  /// The packet waited for, or was worked on by, a core: [last, now) is split as the core spent it.
+  /// When the packet was announced by an interrupt that had not fired yet, the wait before is charged along
+  /// that interrupt's journey first.
+  void charge_core(PacketId id, const ActivityLog& core, Ps now);
+  void close(PacketId id, Ps now);
+
+  // -- an interrupt's journey -------------------------------------------------------------------------------
+  NoticeId open_notice();
+  /// The device sends the interrupt now; what came before was moderation.
+  void notice_fired(NoticeId id, Ps now);
+  /// The message was in `stage` until now.
+  void notice_mark(NoticeId id, Stage stage, Ps now);
+
+  // -- which packet lies at an address (host-physical, of the frame's first byte) ---------------------------
+  void place(std::uint64_t address, PacketId id) { placed_[address] = id; }
+  PacketId at(std::uint64_t address) const {
+    auto found = placed_.find(address);
+    return found == placed_.end() ? 0 : found->second;
+  }
+
+ private:
+  struct Mark {
+    Ps until;
+    Stage stage;
+  };
+  struct Notice {
+    Ps fired = 0;
+    std::vector<Mark> marks;
+  };
+
+  std::vector<Packet> packets_;
+  std::vector<Notice> notices_;
+  boost::unordered_flat_map<std::uint64_t, PacketId> placed_;  // looked up by key only, never iterated
+};
+
+}  // namespace iovirt

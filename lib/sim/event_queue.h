@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// The fabric's clock: one time-ordered queue of typed continuations, with run-ahead.
+//
+// Every shared resource of the DMA path (a link direction, a walker, a memory channel) is claimed at its own time,
+// in time order, by an event of this queue; models call each other at queue.now() through TLM sockets with the
+// difference to the kernel's time as the annotated delay. The queue runs ahead of the SystemC kernel up to the
+// kernel's next pending activity, so that it costs one kernel event per burst of work instead of one per event.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <systemc>
+
+#include "lib/time.h"
+
+namespace iovirt::sim {
+
+/// Receives its own events. `what` is the actor's own enumeration, `arg` an index or a pointer it understands.
+class Actor {
+ public:
+  virtual void fire(std::uint32_t what, std::uint64_t arg) = 0;
+
+ protected:
+  ~Actor() = default;
+};
+
+class EventQueue : public sc_core::sc_module {
+ public:
+  SC_HAS_PROCESS(EventQueue);
+  /// run_ahead false is the plain form: one kernel event per queue event, the reference that tests compare with.
+  explicit EventQueue(sc_core::sc_module_name name, bool run_ahead = true);
+
+  /// The path's time: that of the event being processed, or the kernel's when called from a SystemC process.
+  Ps now() const { return firing_ ? now_ : kernel_now(); }
+  /// now() minus the kernel's time, for the delay argument of a TLM call.
+  sc_core::sc_time delay() const { return sc_core::sc_time::from_value(now() - kernel_now()); }
+
+  /// REQUIRES: at >= now(). Equal times are processed in order of `rank` (see add_actor), then of posting.
+  void post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg = 0);
+
+  /// Notifies a kernel event at the path's time now(): the only way out of the path to a SystemC process.
+  void notify(sc_core::sc_event& event);
+
+  /// A SystemC process that is about to look at, or act on, the path at the kernel's time calls this first:
+  /// everything up to and including that time has then happened, whatever order the kernel chose.
+  void catch_up();
+
+  /// Events processed since the start, for host.events.
+  std::uint64_t processed() const { return processed_; }
+
+ private:
+  struct Event {
+    Ps at;
+    std::uint64_t sequence;
+    Actor* actor;
+    std::uint64_t arg;
+    std::uint32_t what;
+  };
+  static bool later(const Event& a, const Event& b) {
+    return a.at != b.at ? a.at > b.at : a.sequence > b.sequence;
+  }
+  static Ps kernel_now() { return sc_core::sc_time_stamp().value(); }
+
+  void wake();
+  void run_until(Ps bound, bool inclusive);
+  void pop_and_fire();
+  void arm();
+
+  bool run_ahead_;
+  bool firing_ = false;
+  bool running_ = false;
+  Ps now_ = 0;
+  Ps armed_at_ = ~0ull;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t processed_ = 0;
+  std::vector<Event> heap_;
+  sc_core::sc_event armed_;
+};
+
+}  // namespace iovirt::sim

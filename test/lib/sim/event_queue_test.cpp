@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "lib/sim/event_queue.h"
+
+#include <random>
+#include <string>
+
+#include "test/support/catch.h"
+
+using namespace iovirt;
+using sim::EventQueue;
+
+namespace {
+
+struct Recorder final : sim::Actor {
+  explicit Recorder(EventQueue& q) : queue(q) {}
+  void fire(std::uint32_t what, std::uint64_t arg) override {
+    log.push_back({queue.now(), what, arg});
+    kernel_times.push_back(sc_core::sc_time_stamp().value());
+    if (react) react(what, arg);
+  }
+  struct Entry {
+    Ps at;
+    std::uint32_t what;
+    std::uint64_t arg;
+    bool operator==(const Entry&) const = default;
+  };
+  EventQueue& queue;
+  std::vector<Entry> log;
+  std::vector<Ps> kernel_times;
+  std::function<void(std::uint32_t, std::uint64_t)> react;
+};
+
+/// Threads that poke a queue at irregular times, wait for its notifications, and note what they see.
+struct Machine : sc_core::sc_module {
+  SC_HAS_PROCESS(Machine);
+  Machine(sc_core::sc_module_name name, bool run_ahead) : sc_module(name), queue("queue", run_ahead), path(queue) {
+    path.react = [this](std::uint32_t what, std::uint64_t arg) {
+      ++path_steps;
+      if (what == 0 && arg > 0) queue.post(queue.now() + arg % 977, path, 0, arg - 1);  // a chain of steps
+      if (what == 0 && arg % 5 == 0) {
+        last_signal = queue.now();
+        queue.notify(signal);
+      }
+    };
+    SC_THREAD(poke);
+    SC_THREAD(listen);
+  }
+  void poke() {
+    std::mt19937 random(7);
+    for (unsigned i = 0; i < 400; ++i) {
+      wait(sc_core::sc_time::from_value(1 + random() % 20'000));
+      queue.catch_up();
+      seen.push_back({queue.now(), 1, path_steps});
+      queue.post(queue.now() + random() % 3'000, path, 0, random() % 40);
+    }
+  }
+  void listen() {
+    for (;;) {
+      wait(signal);
+      queue.catch_up();
+      if (sc_core::sc_time_stamp().value() < last_signal) continue;  // run-ahead notified for later
+      seen_signals.push_back(queue.now());
+    }
+  }
+  EventQueue queue;
+  Recorder path;
+  sc_core::sc_event signal;
+  Ps last_signal = 0;
+  std::uint64_t path_steps = 0;
+  std::vector<Recorder::Entry> seen;
+  std::vector<Ps> seen_signals;
+};
+
+}  // namespace
+
+TEST_CASE("events fire in time order, equal times in order of posting") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  queue.post(300, actor, 1);
+  queue.post(100, actor, 2);
+  queue.post(300, actor, 3);
+  queue.post(0, actor, 4);
+  queue.post(100, actor, 5);
+  sc_core::sc_start();
+  std::vector<std::uint32_t> order;
+  for (const auto& entry : actor.log) order.push_back(entry.what);
+  REQUIRE(order == std::vector<std::uint32_t>{4, 2, 5, 1, 3});
+  REQUIRE(actor.log[1].at == 100);
+  REQUIRE(queue.processed() == 5);
+}
+
+TEST_CASE("with nothing else to do, run-ahead serves a whole chain in one kernel event") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  actor.react = [&](std::uint32_t what, std::uint64_t) {
+    if (what < 100) queue.post(queue.now() + 10, actor, what + 1);
+  };
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  queue.post(50, actor, 0);
+  sc_core::sc_start();
+  REQUIRE(actor.log.size() == 101);
+  REQUIRE(actor.log.back().at == 1050);
+  REQUIRE(actor.kernel_times.back() == 50);
+}
+
+TEST_CASE("the plain form advances the kernel with every event") {
+  EventQueue queue("queue", false);
+  Recorder actor(queue);
+  actor.react = [&](std::uint32_t what, std::uint64_t) {
+    if (what < 10) queue.post(queue.now() + 10, actor, what + 1);
+  };
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  queue.post(50, actor, 0);
+  sc_core::sc_start();
+  for (std::size_t i = 0; i < actor.log.size(); ++i) REQUIRE(actor.log[i].at == actor.kernel_times[i]);
+}
+
+TEST_CASE("run-ahead stops where the kernel has something to do") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  sc_core::sc_event other;
+  actor.react = [&](std::uint32_t what, std::uint64_t) {
+    if (what < 100) queue.post(queue.now() + 10, actor, what + 1);
+  };
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  other.notify(sc_core::sc_time::from_value(500));
+  queue.post(50, actor, 0);
+  sc_core::sc_start();
+  for (std::size_t i = 0; i < actor.log.size(); ++i)
+    if (actor.log[i].at >= 500) REQUIRE(actor.kernel_times[i] >= 500);
+}
+
+TEST_CASE("a notification reaches its process at the path's time, not at the kernel's") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  sc_core::sc_event event;
+  Ps woken = 0;
+  actor.react = [&](std::uint32_t what, std::uint64_t) {
+    if (what == 0) queue.post(queue.now() + 700, actor, 1);
+    if (what == 1) queue.notify(event);
+  };
+  sc_core::sc_spawn([&] {
+    sc_core::wait(event);
+    woken = sc_core::sc_time_stamp().value();
+    sc_core::sc_stop();
+  });
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  queue.post(50, actor, 0);
+  sc_core::sc_start();
+  REQUIRE(woken == 750);
+}
+
+TEST_CASE("catching up serves what is due at the kernel's time, and not what comes later") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  std::size_t before = 9;
+  std::size_t after = 9;
+  sc_core::sc_spawn([&] {
+    sc_core::wait(sc_core::sc_time::from_value(100));
+    queue.post(queue.now(), actor, 1);
+    queue.post(queue.now() + 1, actor, 2);
+    before = actor.log.size();
+    queue.catch_up();
+    after = actor.log.size();
+  });
+  sc_core::sc_start();
+  REQUIRE(before == 0);
+  REQUIRE(after == 1);
+  REQUIRE(actor.log.size() == 2);
+}
+
+TEST_CASE("run-ahead and the plain form are the same machine") {
+  Machine ahead("ahead", true);
+  Machine plain("plain", false);
+  sc_core::sc_start();
+  REQUIRE(ahead.path.log.size() > 5000);
+  REQUIRE(ahead.path.log == plain.path.log);
+  REQUIRE(ahead.seen == plain.seen);
+  REQUIRE(ahead.queue.processed() == plain.queue.processed());
+}
