@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "models/memory/llc.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+namespace iovirt::memory {
+
+Llc::Llc(std::uint64_t bytes, unsigned ways, unsigned ddio_ways)
+    : sets_(static_cast<unsigned>(bytes / kLineBytes / ways)), ways_(ways), ddio_ways_(ddio_ways) {
+  assert(ways >= 1 && ways <= 32 && ddio_ways <= ways && sets_ >= 1);
+  shift_ = std::has_single_bit(sets_) ? static_cast<unsigned>(std::countr_zero(sets_)) : kNone;
+  tags_.assign(static_cast<std::size_t>(sets_) * ways_, kInvalid);
+  used_.assign(tags_.size(), 0);
+  dirty_.assign(sets_, 0);
+}
+
+Llc::Place Llc::place(std::uint64_t address) const {
+  const std::uint64_t line = address / kLineBytes;
+  if (shift_ != kNone) return {static_cast<std::uint32_t>(line) & (sets_ - 1), static_cast<std::uint32_t>(line >> shift_)};
+  return {static_cast<std::uint32_t>(line % sets_), static_cast<std::uint32_t>(line / sets_)};
+}
+
+unsigned Llc::find(Place at) const {
+  const std::uint32_t* tags = &tags_[static_cast<std::size_t>(at.set) * ways_];
+  for (unsigned way = 0; way < ways_; ++way)
+    if (tags[way] == at.tag) return way;
+  return kNone;
+}
+
+void Llc::touch(Place at, unsigned way, bool write) {
+  used_[static_cast<std::size_t>(at.set) * ways_ + way] = ++clock_;
+  if (write) dirty_[at.set] |= 1u << way;
+}
+
+Llc::Outcome Llc::fill(Place at, unsigned ways, bool write) {
+  const std::size_t base = static_cast<std::size_t>(at.set) * ways_;
+  unsigned victim = 0;
+  std::uint32_t oldest = 0;
+  for (unsigned way = 0; way < ways; ++way) {
+    if (tags_[base + way] == kInvalid) {
+      victim = way;
+      break;
+    }
+    const std::uint32_t age = clock_ - used_[base + way];
+    if (age >= oldest) {
+      oldest = age;
+      victim = way;
+    }
+  }
+  const std::uint32_t bit = 1u << victim;
+  const bool wrote_back = tags_[base + victim] != kInvalid && (dirty_[at.set] & bit) != 0;
+  tags_[base + victim] = at.tag;
+  dirty_[at.set] &= ~bit;
+  touch(at, victim, write);
+  return {false, wrote_back};
+}
+
+Llc::Outcome Llc::device_read(std::uint64_t address) {
+  const Place at = place(address);
+  const unsigned way = find(at);
+  if (way == kNone) return {};
+  touch(at, way, false);
+  return {true, false};
+}
+
+Llc::Outcome Llc::device_write(std::uint64_t address) {
+  const Place at = place(address);
+  const unsigned way = find(at);
+  if (ddio_ways_ == 0) {
+    if (way == kNone) return {false, true};
+    tags_[static_cast<std::size_t>(at.set) * ways_ + way] = kInvalid;
+    dirty_[at.set] &= ~(1u << way);
+    return {true, true};
+  }
+  if (way == kNone) return fill(at, ddio_ways_, true);
+  touch(at, way, true);
+  return {true, false};
+}
+
+Llc::Outcome Llc::core_access(std::uint64_t address, bool write) {
+  const Place at = place(address);
+  const unsigned way = find(at);
+  if (way == kNone) return fill(at, ways_, write);
+  touch(at, way, write);
+  return {true, false};
+}
+
+bool Llc::contains(std::uint64_t address) const { return find(place(address)) != kNone; }
+
+void Llc::clear() {
+  std::fill(tags_.begin(), tags_.end(), kInvalid);
+  std::fill(dirty_.begin(), dirty_.end(), 0);
+}
+
+}  // namespace iovirt::memory

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// The last-level cache: tags only (the bytes are RAM's), one 64-byte line at a time.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace iovirt::memory {
+
+inline constexpr unsigned kLineBytes = 64;
+
+/// Set-associative, least recently used. A device write that misses allocates into the first `ddio_ways` ways only, so
+/// that traffic nobody reads does not sweep out the cores' lines; a core's access allocates anywhere.
+class Llc {
+ public:
+  struct Outcome {
+    bool hit = false;
+    bool wrote_back = false;  ///< a line leaves for DRAM
+  };
+
+  /// REQUIRES: 1 <= ways <= 32, ddio_ways <= ways, bytes at least one line a way, addresses below 2^32 lines times sets.
+  Llc(std::uint64_t bytes, unsigned ways, unsigned ddio_ways);
+
+  /// A hit in any way; a miss does not allocate.
+  Outcome device_read(std::uint64_t address);
+  /// The whole line, or part of it, is written. With ddio_ways 0 a cached copy is dropped and the line goes to DRAM.
+  Outcome device_write(std::uint64_t address);
+  Outcome core_access(std::uint64_t address, bool write);
+
+  bool contains(std::uint64_t address) const;
+  unsigned sets() const { return sets_; }
+  /// Everything invalid; dirty lines are forgotten.
+  void clear();
+
+ private:
+  static constexpr std::uint32_t kInvalid = 0xffff'ffff;
+  static constexpr unsigned kNone = ~0u;
+
+  struct Place {
+    std::uint32_t set, tag;
+  };
+  Place place(std::uint64_t address) const;
+  unsigned find(Place at) const;
+  void touch(Place at, unsigned way, bool write);
+  Outcome fill(Place at, unsigned ways, bool write);
+
+  unsigned sets_, ways_, ddio_ways_;
+  unsigned shift_;                    // log2 of sets_, or kNone
+  std::vector<std::uint32_t> tags_;   // line / sets, way by way
+  std::vector<std::uint32_t> used_;   // when last used
+  std::vector<std::uint32_t> dirty_;  // a bit a way, per set
+  std::uint32_t clock_ = 0;
+};
+
+}  // namespace iovirt::memory

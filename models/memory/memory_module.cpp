@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "models/memory/memory_module.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace iovirt::memory {
+namespace {
+
+const Config& valid(const Config& config) {
+  config.validate();
+  return config;
+}
+
+constexpr std::uint64_t first_line(std::uint64_t address) { return address / kLineBytes; }
+constexpr std::uint64_t end_line(std::uint64_t address, std::uint64_t bytes) {
+  return bytes == 0 ? address / kLineBytes : (address + bytes - 1) / kLineBytes + 1;
+}
+
+}  // namespace
+
+Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue)
+    : sc_module(name),
+      dma_in("dma_in"),
+      queue_(queue),
+      ram_(valid(config).size_bytes, config.hole_base, config.hole_bytes),
+      llc_(config.llc_bytes, config.llc_ways, config.ddio_ways),
+      llc_latency_(ns_to_ps(config.llc_latency_ns)),
+      device_latency_(ns_to_ps(config.device_latency_ns) + llc_latency_),
+      dram_latency_(ns_to_ps(config.dram_latency_ns)),
+      line_time_(ns_to_ps(kLineBytes / config.channel_gbytes_per_s)),
+      backlog_(line_time_ * config.write_queue_lines),
+      parallelism_(config.memory_parallelism),
+      channel_free_(config.channels, 0) {
+  dma_in.register_nb_transport_fw(this, &Memory::request);
+  dma_in.register_get_direct_mem_ptr(this, &Memory::direct);
+  dma_in.register_transport_dbg(this, &Memory::debug);
+}
+
+Ps Memory::fetch(std::uint64_t line, Ps now) {
+  Ps& free = channel_of(line);
+  const Ps start = std::max(now, free);
+  free = start + line_time_;
+  return start + dram_latency_;
+}
+
+Ps Memory::write_back(std::uint64_t line, Ps now) {
+  // Buffered: whoever caused it waits only when the channel's buffer is full.
+  ++counters_.write_backs;
+  Ps& free = channel_of(line);
+  free = std::max(now, free) + line_time_;
+  return free > now + backlog_ ? free - backlog_ : now;
+}
+
+Ps Memory::device_read(std::uint64_t address, std::uint64_t bytes, Ps now) {
+  Ps done = now;
+  for (std::uint64_t line = first_line(address); line < end_line(address, bytes); ++line) {
+    if (llc_.device_read(line * kLineBytes).hit) {
+      ++counters_.device_line_hits;
+    } else {
+      ++counters_.device_line_misses;
+      done = std::max(done, fetch(line, now));
+    }
+  }
+  return done + device_latency_;
+}
+
+Ps Memory::device_write(std::uint64_t address, std::uint64_t bytes, Ps now) {
+  Ps done = now;
+  for (std::uint64_t line = first_line(address); line < end_line(address, bytes); ++line) {
+    const Llc::Outcome outcome = llc_.device_write(line * kLineBytes);
+    ++(outcome.hit ? counters_.device_line_hits : counters_.device_line_misses);
+    if (outcome.wrote_back) done = std::max(done, write_back(line, now));
+  }
+  last_write_commit_ = std::max(done + device_latency_, last_write_commit_);
+  return last_write_commit_;
+}
+
+Ps Memory::cpu_access(std::uint64_t address, std::uint64_t bytes, bool write) {
+  const Ps now = queue_.now();
+  Ps total = 0;
+  Ps slowest = 0;  // of the group of lines that overlap
+  unsigned in_group = 0;
+  for (std::uint64_t line = first_line(address); line < end_line(address, bytes); ++line) {
+    const Llc::Outcome outcome = llc_.core_access(line * kLineBytes, write);
+    Ps cost = llc_latency_;
+    if (outcome.hit) {
+      ++counters_.core_line_hits;
+    } else {
+      ++counters_.core_line_misses;
+      cost += fetch(line, now) - now;
+      if (outcome.wrote_back) write_back(line, now);
+    }
+    slowest = std::max(slowest, cost);
+    if (++in_group == parallelism_) {
+      total += slowest;
+      slowest = 0;
+      in_group = 0;
+    }
+  }
+  return total + slowest;
+}
+
+tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
+  if (phase != tlm::BEGIN_REQ) return tlm::TLM_COMPLETED;
+  const Ps now = queue_.now();
+  const std::uint64_t address = payload.get_address();
+  const std::uint64_t bytes = payload.get_data_length();
+  Ps commit = now + device_latency_;
+  if (payload.is_write()) {
+    ++counters_.device_writes;
+    commit = ram_.contains(address, bytes) ? device_write(address, bytes, now) : std::max(commit, last_write_commit_);
+    last_write_commit_ = commit;
+  } else {
+    ++counters_.device_reads;
+    if (ram_.contains(address, bytes)) commit = device_read(address, bytes, now);
+  }
+  queue_.post(commit, *this, static_cast<std::uint32_t>(id), reinterpret_cast<std::uintptr_t>(&payload));
+  phase = tlm::END_REQ;
+  return tlm::TLM_UPDATED;
+}
+
+void Memory::fire(std::uint32_t what, std::uint64_t arg) {
+  auto& payload = *reinterpret_cast<tlm::tlm_generic_payload*>(static_cast<std::uintptr_t>(arg));
+  const std::uint64_t address = payload.get_address();
+  const std::size_t bytes = payload.get_data_length();
+  auto* ext = payload.get_extension<sim::RequesterExtension>();
+  if (payload.get_byte_enable_ptr() != nullptr) {
+    ++counters_.errors;
+    payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+  } else if (!ram_.contains(address, bytes)) {
+    ++counters_.errors;
+    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  } else {
+    const bool write = payload.is_write();
+    if (write)
+      std::memcpy(ram_.data() + address, payload.get_data_ptr(), bytes);
+    else
+      std::memcpy(payload.get_data_ptr(), ram_.data() + address, bytes);
+    if (ext && ext->ledger && ext->first) {
+      if (write && ext->packet != 0) {
+        ext->ledger->place(address, ext->packet);
+      } else if (!write && ext->packet == 0) {
+        if (const PacketId found = ext->ledger->at(address); found != 0) ext->claim(found);
+      }
+    }
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  }
+  if (ext) ext->mark(Stage::memory, queue_.now());
+  tlm::tlm_phase phase = tlm::BEGIN_RESP;
+  sc_core::sc_time delay = queue_.delay();
+  dma_in[static_cast<int>(what)]->nb_transport_bw(payload, phase, delay);
+}
+
+bool Memory::direct(int, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
+  const Ram::Region region = ram_.region(payload.get_address());
+  if (region.begin == region.end) return false;
+  dmi.set_start_address(region.begin);
+  dmi.set_end_address(region.end - 1);
+  dmi.set_dmi_ptr(ram_.data() + region.begin);
+  dmi.set_granted_access(tlm::tlm_dmi::DMI_ACCESS_READ_WRITE);
+  dmi.set_read_latency(sc_core::sc_time::from_value(llc_latency_));
+  dmi.set_write_latency(sc_core::sc_time::from_value(llc_latency_));
+  return true;
+}
+
+unsigned Memory::debug(int, tlm::tlm_generic_payload& payload) {
+  const std::size_t bytes = payload.get_data_length();
+  const bool ok = payload.is_write() ? ram_.write(payload.get_address(), {payload.get_data_ptr(), bytes})
+                                     : ram_.read(payload.get_address(), {payload.get_data_ptr(), bytes});
+  return ok ? static_cast<unsigned>(bytes) : 0;
+}
+
+}  // namespace iovirt::memory

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// Host memory as devices, the IOMMU's walkers and cores meet it: RAM behind a last-level cache and DRAM channels.
+//
+// dma_in (any number bound; protocol: lib/sim/transaction.h): the request is timed when it arrives and its bytes move
+// when it commits, at which moment the response goes back. Writes commit in the order they arrived. A range that is not
+// RAM gets TLM_ADDRESS_ERROR_RESPONSE after the latency of a hit. DMI and transport_dbg give RAM itself, untimed.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <systemc>
+#include <tlm>
+#include <tlm_utils/multi_passthrough_target_socket.h>
+
+#include "lib/sim/event_queue.h"
+#include "lib/sim/transaction.h"
+#include "models/memory/config.h"
+#include "models/memory/llc.h"
+#include "models/memory/ram.h"
+
+namespace iovirt::memory {
+
+class Memory : public sc_core::sc_module, private sim::Actor {
+ public:
+  tlm_utils::multi_passthrough_target_socket<Memory> dma_in;
+
+  /// Throws std::invalid_argument when `config` makes no sense. `queue` must outlive this.
+  Memory(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue);
+
+  /// The bytes, for DMI and for a walk that the caller times itself.
+  Ram& ram() { return ram_; }
+  std::uint8_t* data() { return ram_.data(); }
+
+  /// What a core waits for [address, address + bytes) from the last-level cache or DRAM, at the path's time; lines of
+  /// one access overlap by Config::memory_parallelism. Updates the tags and uses channel bandwidth. Moves no bytes.
+  Ps cpu_access(std::uint64_t address, std::uint64_t bytes, bool write);
+
+  struct Counters {
+    std::uint64_t device_reads = 0, device_writes = 0;  ///< requests
+    std::uint64_t device_line_hits = 0, device_line_misses = 0;
+    std::uint64_t core_line_hits = 0, core_line_misses = 0;
+    std::uint64_t write_backs = 0;
+    std::uint64_t errors = 0;
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  tlm::tlm_sync_enum request(int id, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  bool direct(int id, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
+  unsigned debug(int id, tlm::tlm_generic_payload& payload);
+  void fire(std::uint32_t what, std::uint64_t arg) override;
+
+  Ps device_read(std::uint64_t address, std::uint64_t bytes, Ps now);
+  Ps device_write(std::uint64_t address, std::uint64_t bytes, Ps now);
+  Ps fetch(std::uint64_t line, Ps now);
+  Ps write_back(std::uint64_t line, Ps now);
+  Ps& channel_of(std::uint64_t line) { return channel_free_[line % channel_free_.size()]; }
+
+  sim::EventQueue& queue_;
+  Ram ram_;
+  Llc llc_;
+  Ps llc_latency_;
+  Ps device_latency_;  // of a hit
+  Ps dram_latency_, line_time_, backlog_;
+  unsigned parallelism_;
+  std::vector<Ps> channel_free_;
+  Ps last_write_commit_ = 0;
+  Counters counters_;
+};
+
+}  // namespace iovirt::memory
