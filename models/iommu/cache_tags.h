@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// How cache entries are tagged: 64 bits that are never 0.
+#pragma once
+
+#include <cstdint>
+
+#include "models/iommu/request.h"
+
+namespace iovirt::iommu {
+
+inline constexpr unsigned kPageShift[3] = {12, 21, 30};
+
+/// [63:48] domain, [47:3] address >> 3 + 9 * size, [2:1] size, [0] valid. `size` also tells the level of a
+/// paging-structure entry: 1, 2, 3 for levels 2, 3, 4.
+constexpr unsigned shift_of_size(unsigned size) { return 12 + 9 * size; }
+constexpr std::uint64_t page_tag(std::uint16_t domain, std::uint64_t address, unsigned size) {
+  return std::uint64_t{domain} << 48 | (address >> shift_of_size(size)) << 3 | size << 1 | 1;
+}
+constexpr unsigned size_of_tag(std::uint64_t tag) { return (tag >> 1) & 3; }
+constexpr std::uint16_t domain_of_tag(std::uint64_t tag) { return static_cast<std::uint16_t>(tag >> 48); }
+constexpr std::uint64_t page_of_tag(std::uint64_t tag) { return (tag & 0xffff'ffff'ffff) >> 3; }
+constexpr std::uint64_t address_of_tag(std::uint64_t tag) { return page_of_tag(tag) << shift_of_size(size_of_tag(tag)); }
+constexpr std::uint64_t bytes_of_tag(std::uint64_t tag) { return 1ull << shift_of_size(size_of_tag(tag)); }
+
+/// Of a source id or an interrupt index.
+constexpr std::uint64_t context_tag(std::uint32_t id) { return std::uint64_t{id} << 1 | 1; }
+constexpr std::uint16_t source_of_tag(std::uint64_t tag) { return static_cast<std::uint16_t>(tag >> 1); }
+
+/// Spreads tags over sets.
+constexpr std::uint64_t hashed(std::uint64_t tag) { return (tag * 0x9e37'79b9'7f4a'7c15) >> 40; }
+
+inline Fault make_fault(const Request& request, FaultReason reason, bool fault_processing_disabled) {
+  Fault fault;
+  fault.reason = reason;
+  fault.suppressed = fault_processing_disabled && is_qualified(reason);
+  fault.source = request.source;
+  fault.info = request.address & ~0xfffull;
+  fault.read = !request.write;
+  fault.address_type = request.address_type;
+  fault.privileged = request.privileged;
+  fault.execute = request.execute;
+  return fault;
+}
+
+}  // namespace iovirt::iommu

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "models/iommu/config.h"
+
+#include <bit>
+#include <stdexcept>
+#include <string>
+
+#include "models/iommu/registers_spec.h"
+
+namespace iovirt::iommu {
+namespace {
+
+[[noreturn]] void refuse(const std::string& key, const std::string& expected) {
+  throw std::invalid_argument(key + ": " + expected);
+}
+
+void check_cache(const std::string& key, const CacheConfig& cache) {
+  if (cache.entries == 0) return;
+  if (cache.ways == 0 || cache.ways > cache.entries || cache.entries % cache.ways != 0)
+    refuse(key + ".ways", "expected a divisor of entries (" + std::to_string(cache.entries) + ")");
+  if (!std::has_single_bit(cache.entries / cache.ways))
+    refuse(key + ".ways", "expected entries / ways to be a power of two");
+}
+
+}  // namespace
+
+void Config::validate() const {
+  if (iotlb.entries == 0) refuse("iotlb.entries", "expected at least 1");
+  if (context_cache.entries == 0) refuse("context_cache.entries", "expected at least 1");
+  check_cache("iotlb", iotlb);
+  check_cache("context_cache", context_cache);
+  check_cache("interrupt_entry_cache", interrupt_entry_cache);
+  check_cache("paging_cache_l4", paging_cache_l4);
+  check_cache("paging_cache_l3", paging_cache_l3);
+  check_cache("paging_cache_l2", paging_cache_l2);
+  if (walkers == 0 || walkers > 256) refuse("walkers", "expected 1 to 256");
+  if (!three_level && !four_level) refuse("four_level", "expected three_level or four_level to be true");
+  if (guest_address_bits < 30 || guest_address_bits > (four_level ? 48u : 39u))
+    refuse("guest_address_bits", four_level ? "expected 30 to 48" : "expected 30 to 39 with 3-level tables only");
+  if (host_address_bits < 32 || host_address_bits > 52) refuse("host_address_bits", "expected 32 to 52");
+  if (pages_1g && !pages_2m) refuse("pages_1g", "expected pages_2m to be true too");
+  if (max_address_mask > 36) refuse("max_address_mask", "expected 0 to 36");
+  if (fault_records == 0 || fault_records > 128) refuse("fault_records", "expected 1 to 128");
+  if (extended_interrupt_mode && !interrupt_remapping)
+    refuse("extended_interrupt_mode", "expected interrupt_remapping to be true");
+  if (posted_interrupts && !interrupt_remapping)
+    refuse("posted_interrupts", "expected interrupt_remapping to be true");
+  if (register_base % reg::kWindowBytes != 0) refuse("register_base", "expected a multiple of 4096");
+  for (const auto& [key, ns] : {std::pair{"lookup_ns", lookup_ns}, {"walk_step_ns", walk_step_ns},
+                                {"remap_ns", remap_ns}, {"invalidation_ns", invalidation_ns},
+                                {"register_ns", register_ns}})
+    if (!(ns >= 0 && ns <= 1e6)) refuse(key, "expected 0 to 1000000");
+}
+
+std::uint64_t Config::capability() const {
+  using namespace reg::cap;
+  return ND::of(6) | SAGAW::of((three_level ? 2u : 0u) | (four_level ? 4u : 0u)) | MGAW::of(guest_address_bits - 1) |
+         ZLR::of(zero_length_reads) | FRO::of(reg::kFaultRecords / 16) |
+         SLLPS::of((pages_2m ? 1u : 0u) | (pages_1g ? 2u : 0u)) | PSI::of(1) | NFR::of(fault_records - 1) |
+         MAMV::of(max_address_mask) | DWD::of(1) | DRD::of(1) | PI::of(posted_interrupts);
+}
+
+std::uint64_t Config::extended_capability() const {
+  using namespace reg::ecap;
+  return C::of(1) | QI::of(1) | IR::of(interrupt_remapping) | EIM::of(extended_interrupt_mode) |
+         PT::of(pass_through) | IRO::of(reg::kIVA / 16) | MHMV::of(interrupt_remapping ? 0xf : 0);
+}
+
+}  // namespace iovirt::iommu

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// What an IOMMU is built with. Times come from the profile and are 0 here.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "lib/config_field.h"
+
+namespace iovirt::iommu {
+
+/// Which way of a full set goes.
+enum class Replacement : std::uint8_t { lru, fifo, random };
+
+/// What selects a set: the low bits of the page number alone, or folded with the rest and the domain.
+enum class SetIndex : std::uint8_t { page, hashed };
+
+struct CacheConfig {
+  std::uint32_t entries = 0;
+  std::uint32_t ways = 0;
+  Replacement replacement = Replacement::lru;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("entries", self.entries, {.unit = "entries", .doc = "what it holds; 0: not there", .min = 0, .max = 1 << 20});
+    visit("ways", self.ways, {.doc = "associativity; entries / ways is a power of two", .min = 1, .max = 1 << 20});
+    visit("replacement", self.replacement, {.doc = "the victim in a full set"});
+  }
+};
+
+struct Config {
+  std::uint64_t register_base = 0xfed9'0000;
+
+  // caches
+  CacheConfig iotlb{128, 8, Replacement::lru};
+  SetIndex iotlb_index = SetIndex::hashed;
+  CacheConfig context_cache{64, 4, Replacement::lru};
+  CacheConfig interrupt_entry_cache{64, 4, Replacement::lru};
+  CacheConfig paging_cache_l4{4, 4, Replacement::lru};   ///< level 4 entries: each covers 512 GB
+  CacheConfig paging_cache_l3{16, 4, Replacement::lru};  ///< 1 GB
+  CacheConfig paging_cache_l2{32, 4, Replacement::lru};  ///< 2 MB
+
+  // page walks
+  std::uint32_t walkers = 6;
+  bool merge_misses = true;
+
+  // time
+  double lookup_ns = 0;
+  double walk_step_ns = 0;
+  double remap_ns = 0;
+  double invalidation_ns = 0;
+  double register_ns = 0;
+
+  // what the capability registers say
+  std::uint32_t guest_address_bits = 48;
+  std::uint32_t host_address_bits = 46;
+  bool three_level = true;
+  bool four_level = true;
+  bool pages_2m = true;
+  bool pages_1g = true;
+  bool pass_through = true;
+  bool zero_length_reads = true;
+  std::uint32_t max_address_mask = 18;
+  std::uint32_t fault_records = 8;
+  bool collapse_faults = true;
+  bool interrupt_remapping = true;
+  bool extended_interrupt_mode = true;
+  bool posted_interrupts = true;
+
+  /// Throws std::invalid_argument naming the key ("iotlb.ways: ...") when no hardware could be like this.
+  void validate() const;
+  /// CAP and ECAP (11.4.2, 11.4.3).
+  std::uint64_t capability() const;
+  std::uint64_t extended_capability() const;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("register_base", self.register_base, {.doc = "where the registers lie in the host's address space"});
+    visit("iotlb", self.iotlb, {.doc = "translations, tagged by domain and page"});
+    visit("iotlb_index", self.iotlb_index, {.doc = "what selects an IOTLB set"});
+    visit("context_cache", self.context_cache, {.doc = "context entries, tagged by source id"});
+    visit("interrupt_entry_cache", self.interrupt_entry_cache, {.doc = "interrupt-remapping table entries"});
+    visit("paging_cache_l4", self.paging_cache_l4, {.doc = "level 4 paging entries (512 GB each)"});
+    visit("paging_cache_l3", self.paging_cache_l3, {.doc = "level 3 paging entries (1 GB each)"});
+    visit("paging_cache_l2", self.paging_cache_l2, {.doc = "level 2 paging entries (2 MB each)"});
+    visit("walkers", self.walkers, {.doc = "page walks at once", .min = 1, .max = 256});
+    visit("merge_misses", self.merge_misses, {.doc = "a miss to a page that is being walked waits for that walk"});
+    visit("lookup_ns", self.lookup_ns, {.unit = "ns", .doc = "cache lookup, paid by every DMA request", .min = 0, .max = 1e6});
+    visit("walk_step_ns", self.walk_step_ns, {.unit = "ns", .doc = "a walker's own time for each entry it reads, memory apart", .min = 0, .max = 1e6});
+    visit("remap_ns", self.remap_ns, {.unit = "ns", .doc = "interrupt-entry lookup and remapping of one interrupt", .min = 0, .max = 1e6});
+    visit("invalidation_ns", self.invalidation_ns, {.unit = "ns", .doc = "carrying out one invalidation, fetch apart", .min = 0, .max = 1e6});
+    visit("register_ns", self.register_ns, {.unit = "ns", .doc = "one register access", .min = 0, .max = 1e6});
+    visit("guest_address_bits", self.guest_address_bits, {.unit = "bits", .doc = "CAP.MGAW: DMA addresses beyond fault", .min = 30, .max = 48});
+    visit("host_address_bits", self.host_address_bits, {.unit = "bits", .doc = "table address bits beyond are reserved", .min = 32, .max = 52});
+    visit("three_level", self.three_level, {.doc = "CAP.SAGAW: 39-bit tables"});
+    visit("four_level", self.four_level, {.doc = "CAP.SAGAW: 48-bit tables"});
+    visit("pages_2m", self.pages_2m, {.doc = "CAP.SLLPS: 2 MB pages"});
+    visit("pages_1g", self.pages_1g, {.doc = "CAP.SLLPS: 1 GB pages"});
+    visit("pass_through", self.pass_through, {.doc = "ECAP.PT: context entries may pass requests through"});
+    visit("zero_length_reads", self.zero_length_reads, {.doc = "CAP.ZLR: to write-only pages"});
+    visit("max_address_mask", self.max_address_mask, {.doc = "CAP.MAMV: largest page-selective invalidation, log2 of pages", .min = 0, .max = 36});
+    visit("fault_records", self.fault_records, {.doc = "CAP.NFR", .min = 1, .max = 128});
+    visit("collapse_faults", self.collapse_faults, {.doc = "a requester with a pending record gets no second one"});
+    visit("interrupt_remapping", self.interrupt_remapping, {.doc = "ECAP.IR"});
+    visit("extended_interrupt_mode", self.extended_interrupt_mode, {.doc = "ECAP.EIM: 32-bit APIC ids"});
+    visit("posted_interrupts", self.posted_interrupts, {.doc = "CAP.PI"});
+  }
+};
+
+}  // namespace iovirt::iommu
+
+template <>
+struct iovirt::EnumNames<iovirt::iommu::Replacement> {
+  static constexpr std::pair<std::string_view, iommu::Replacement> values[] = {
+      {"lru", iommu::Replacement::lru}, {"fifo", iommu::Replacement::fifo}, {"random", iommu::Replacement::random}};
+};
+template <>
+struct iovirt::EnumNames<iovirt::iommu::SetIndex> {
+  static constexpr std::pair<std::string_view, iommu::SetIndex> values[] = {{"page", iommu::SetIndex::page},
+                                                                           {"hashed", iommu::SetIndex::hashed}};
+};

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// Upstream requests: translation in time, order, walkers.
+
+#include <algorithm>
+
+#include "models/iommu/iommu_module.h"
+
+namespace iovirt::iommu {
+namespace {
+
+std::uint64_t as_argument(Flight& flight) { return reinterpret_cast<std::uintptr_t>(&flight); }
+
+/// A read whose byte enables are all off asks for no byte (PCIe 2.2.5, zero-length read).
+bool reads_nothing(const tlm::tlm_generic_payload& payload) {
+  const unsigned char* enables = payload.get_byte_enable_ptr();
+  return enables && std::all_of(enables, enables + payload.get_byte_enable_length(), [](unsigned char e) { return e == 0; });
+}
+
+}  // namespace
+
+void Iommu::accept(Payload& payload) {
+  const bool write = payload.is_write();
+  const std::uint64_t address = payload.get_address();
+  const auto* extension = payload.get_extension<sim::RequesterExtension>();
+  const bool interrupt = is_interrupt_address(address);
+  Flight& flight = flights_.acquire(interrupt ? Flight::Kind::interrupt : write ? Flight::Kind::write : Flight::Kind::read, payload);
+  Request& request = flight.request;
+  request.source = extension ? extension->requester : 0;
+  request.address = address;
+  request.write = write;
+  request.zero_length = !write && reads_nothing(payload);
+  request.address_type = extension ? static_cast<std::uint8_t>(extension->address_type) : 0;
+  request.privileged = extension && extension->privileged;
+  request.execute = extension && extension->execute;
+  flight.upstream_address = address;
+  flight.downstream_address = address;
+  flight.epoch = epoch_;
+  ++in_flight_[epoch_];
+  ++unit_.statistics().requests;
+
+  // Its place in the order of its requester.
+  Requester& requester = requesters_[request.source];
+  flight.requester = &requester;
+  flight.sequence = requester.writes_accepted;
+  if (write) {
+    ++requester.writes_accepted;
+    (requester.last_write ? requester.last_write->next_in_order : requester.first_write) = &flight;
+    requester.last_write = &flight;
+  } else if (requester.first_write) {
+    flight.waiting = true;
+    (requester.last_read ? requester.last_read->next_in_order : requester.first_read) = &flight;
+    requester.last_read = &flight;
+  }
+
+  const std::uint64_t bytes = payload.get_data_length();
+  const bool crosses_page = (address & 0xfff) + bytes > 4096;  // no TLP does (PCIe 2.2.7)
+  if (crosses_page || (extension && extension->pasid != sim::kNoPasid)) {
+    flight.blocked = true;  // malformed, or with a PASID prefix that legacy mode does not know: no VT-d fault
+    return settled(flight);
+  }
+  if (interrupt) return accept_interrupt(flight);
+  decode(flight);
+}
+
+void Iommu::decode(Flight& flight) {
+  if (!unit_.translating()) {
+    ++unit_.statistics().untranslated;
+    return settled(flight);
+  }
+  Translation translation;
+  Fault fault;
+  const Translator::Answer answer = unit_.translator().lookup(flight.request, translation, fault);
+  if (answer == Translator::Answer::translated)
+    flight.downstream_address = translation.address;
+  else if (answer == Translator::Answer::faulted)
+    block(flight, fault);
+  const bool miss = answer == Translator::Answer::miss;
+  if (lookup_ != 0) return queue_.post(queue_.now() + lookup_, *this, miss ? missed : looked_up, as_argument(flight));
+  if (miss) return want_walk(flight);
+  settled(flight);
+}
+
+void Iommu::block(Flight& flight, const Fault& fault) {
+  flight.blocked = true;
+  unit_.report(fault);
+  flush_events();
+}
+
+// -- order ---------------------------------------------------------------------------------------------------------
+
+void Iommu::settled(Flight& flight) {
+  flight.ready = true;
+  if (flight.request.write) return pump(*flight.requester);
+  if (!flight.waiting) forward(flight);
+}
+
+void Iommu::pump(Requester& requester) {
+  while (Flight* head = requester.first_write) {
+    if (!head->ready) return;
+    // An interrupt announces the writes before it: they must have landed.
+    if (head->kind == Flight::Kind::interrupt && requester.writes_completed != head->sequence) return;
+    requester.first_write = head->next_in_order;
+    if (!requester.first_write) requester.last_write = nullptr;
+    ++requester.writes_forwarded;
+    forward(*head);
+    while (Flight* read = requester.first_read) {
+      if (static_cast<std::int32_t>(requester.writes_forwarded - read->sequence) < 0) break;
+      requester.first_read = read->next_in_order;
+      if (!requester.first_read) requester.last_read = nullptr;
+      read->waiting = false;
+      if (read->ready) forward(*read);
+    }
+  }
+}
+
+void Iommu::forward(Flight& flight) {
+  if (flight.blocked) return respond(flight, tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  if (flight.kind == Flight::Kind::interrupt) return dispatch_interrupt(flight);
+  Payload& payload = *flight.payload;
+  payload.set_address(flight.downstream_address);
+  flight.attach();
+  if (auto* extension = payload.get_extension<sim::RequesterExtension>()) extension->mark(Stage::iommu, queue_.now());
+  send(mem_channel_, payload);
+}
+
+/// The request is over. REQUIRES: its payload is no longer downstream.
+void Iommu::finish(Flight& flight, bool completes_write) {
+  Requester& requester = *flight.requester;
+  const std::uint8_t epoch = flight.epoch;
+  flights_.release(flight);
+  if (completes_write) completed_write(requester);
+  landed(epoch);
+}
+
+void Iommu::completed_write(Requester& requester) {
+  ++requester.writes_completed;
+  if (requester.first_write && requester.first_write->kind == Flight::Kind::interrupt) pump(requester);
+}
+
+void Iommu::respond(Flight& flight, tlm::tlm_response_status status) {
+  Payload& payload = *flight.payload;
+  payload.set_response_status(status);
+  // An interrupt counted as complete when it was dispatched.
+  finish(flight, flight.request.write && (flight.kind == Flight::Kind::write || flight.blocked));
+  dma_responses_.respond(payload);
+}
+
+// -- walkers -------------------------------------------------------------------------------------------------------
+
+void Iommu::want_walk(Flight& flight) {
+  flight.next_in_walk = nullptr;
+  (last_wanting_ ? last_wanting_->next_in_walk : first_wanting_) = &flight;
+  last_wanting_ = &flight;
+  feed_walkers();
+}
+
+void Iommu::feed_walkers() {
+  if (feeding_) return;  // the loop below takes what its own consequences add
+  feeding_ = true;
+  while (first_wanting_ && !idle_walkers_.empty()) {
+    Flight& flight = *first_wanting_;
+    first_wanting_ = flight.next_in_walk;
+    if (!first_wanting_) last_wanting_ = nullptr;
+    flight.next_in_walk = nullptr;
+    if (unit_.config().merge_misses) {
+      if (retry(flight)) continue;  // somebody else's walk has brought it while it waited
+      const auto same = [&](const Walker& w) {
+        return w.flight && w.walk.request.source == flight.request.source &&
+               w.walk.request.address >> 12 == flight.request.address >> 12;
+      };
+      const auto busy = std::find_if(walkers_.begin(), walkers_.end(), same);
+      if (busy != walkers_.end()) {
+        flight.next_in_walk = busy->merged;
+        busy->merged = &flight;
+        continue;
+      }
+    }
+    const std::uint32_t walker = idle_walkers_.back();
+    idle_walkers_.pop_back();
+    give(walker, flight);
+  }
+  feeding_ = false;
+}
+
+/// True when the caches have an answer now; the flight has then gone on with it.
+bool Iommu::retry(Flight& flight) {
+  Translation translation;
+  Fault fault;
+  switch (unit_.translator().lookup(flight.request, translation, fault, false)) {
+    case Translator::Answer::miss: return false;
+    case Translator::Answer::translated: flight.downstream_address = translation.address; break;
+    case Translator::Answer::faulted: block(flight, fault); break;
+  }
+  ++unit_.statistics().merged_misses;
+  settled(flight);
+  return true;
+}
+
+void Iommu::give(std::uint32_t walker, Flight& flight) {
+  Walker& w = walkers_[walker];
+  w.flight = &flight;
+  w.merged = nullptr;
+  advance(walker, unit_.translator().begin(w.walk, flight.request));
+}
+
+void Iommu::advance(std::uint32_t walker, Step step) {
+  Walker& w = walkers_[walker];
+  if (step == Step::read) {
+    if (walk_step_ != 0) return queue_.post(queue_.now() + walk_step_, *this, walk_read, walker);
+    return read_entry(walker);
+  }
+  Flight& flight = *w.flight;
+  Flight* merged = w.merged;
+  w.flight = w.merged = nullptr;
+  idle_walkers_.push_back(walker);
+  if (step == Step::translated)
+    flight.downstream_address = w.walk.translation.address;
+  else
+    block(flight, w.walk.fault);
+  // Those that waited ask the caches again; after a fault, or an invalidation that overtook the walk, they walk.
+  Flight* oldest_first = nullptr;
+  while (merged) {
+    Flight* next = merged->next_in_walk;
+    merged->next_in_walk = oldest_first;
+    oldest_first = merged;
+    merged = next;
+  }
+  if (oldest_first) {
+    Flight* last = oldest_first;
+    while (last->next_in_walk) last = last->next_in_walk;
+    last->next_in_walk = first_wanting_;
+    first_wanting_ = oldest_first;
+    if (!last_wanting_) last_wanting_ = last;
+  }
+  settled(flight);
+  feed_walkers();
+}
+
+void Iommu::read_entry(std::uint32_t walker) {
+  const Walk& walk = walkers_[walker].walk;
+  Flight& own = start(Flight::Kind::walk_read, tlm::TLM_READ_COMMAND, walk.read_address, walk.read_bytes);
+  own.walker = walker;
+  send(mem_channel_, *own.payload);
+}
+
+}  // namespace iovirt::iommu

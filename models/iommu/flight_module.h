@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// One transaction that the IOMMU has under way, and what it keeps for each requester.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "lib/sim/transaction.h"
+#include "models/iommu/interrupt_remapper.h"
+#include "models/iommu/request.h"
+
+namespace iovirt::iommu {
+
+struct Flight;
+
+/// Ordering state of one requester (PCIe ordering: posted writes stay in order, reads do not pass them).
+/// Counters wrap; only differences matter.
+struct Requester {
+  std::uint32_t writes_accepted = 0;
+  std::uint32_t writes_forwarded = 0;
+  std::uint32_t writes_completed = 0;
+  Flight* first_write = nullptr;  ///< accepted, not forwarded
+  Flight* last_write = nullptr;
+  Flight* first_read = nullptr;  ///< behind a write that has not been forwarded
+  Flight* last_read = nullptr;
+};
+
+/// Travels with its payload as an extension while the payload is downstream.
+struct Flight final : tlm::tlm_extension<Flight> {
+  enum class Kind : std::uint8_t {
+    read, write, interrupt,                         // upstream requests
+    walk_read, entry_read, posted_read, posted_write, descriptor_read, status_write, message, event  // the IOMMU's own
+  };
+
+  tlm::tlm_generic_payload* payload = nullptr;
+  Kind kind = Kind::read;
+  std::uint8_t epoch = 0;
+  bool ready = false;    ///< translated or blocked: may go once its turn has come
+  bool waiting = false;  ///< a read in its requester's list
+  bool blocked = false;  ///< faulted: to be answered with an error
+  bool attached = false;
+  std::uint32_t sequence = 0;  ///< writes of the requester accepted before
+  std::uint64_t upstream_address = 0;
+  std::uint64_t downstream_address = 0;
+  Requester* requester = nullptr;
+  Flight* next_in_order = nullptr;
+  Flight* next_in_walk = nullptr;  ///< walk queue, or those that wait for the same walk
+  Flight* owner = nullptr;         ///< own transactions: the interrupt they serve
+  std::uint32_t walker = 0;        ///< walk_read
+  Request request;
+  Remapping remapping;
+  InterruptRemapper::Action action = InterruptRemapper::Action::block;
+
+  void attach() {
+    payload->set_extension(this);
+    attached = true;
+  }
+  void detach() {
+    payload->clear_extension(this);
+    attached = false;
+  }
+  tlm::tlm_extension_base* clone() const override { return nullptr; }  // stays with the original
+  void copy_from(const tlm::tlm_extension_base&) override {}
+  void free() override { attached = false; }  // the payload is going away
+};
+
+/// Recycles flights; their addresses stay.
+class FlightPool {
+ public:
+  /// A simulation may end with transactions under way; their payloads must not keep pointers to here.
+  ~FlightPool() {
+    for (Flight& flight : all_)
+      if (flight.attached) flight.detach();
+  }
+  Flight& acquire(Flight::Kind kind, tlm::tlm_generic_payload& payload) {
+    if (idle_.empty()) {
+      all_.emplace_back();
+      idle_.push_back(&all_.back());
+    }
+    Flight& flight = *idle_.back();
+    idle_.pop_back();
+    flight.payload = &payload;
+    flight.kind = kind;
+    flight.ready = flight.waiting = flight.blocked = false;
+    flight.next_in_order = flight.next_in_walk = flight.owner = nullptr;
+    return flight;
+  }
+  void release(Flight& flight) { idle_.push_back(&flight); }
+
+ private:
+  std::deque<Flight> all_;
+  std::vector<Flight*> idle_;
+};
+
+/// By requester id, a bus at a time.
+class RequesterTable {
+ public:
+  Requester& operator[](std::uint16_t id) {
+    auto& bus = buses_[id >> 8];
+    if (!bus) bus = std::make_unique<std::array<Requester, 256>>();
+    return (*bus)[id & 0xff];
+  }
+
+ private:
+  std::array<std::unique_ptr<std::array<Requester, 256>>, 256> buses_;
+};
+
+}  // namespace iovirt::iommu

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// The invalidation queue and the invalidation registers, in time: one at a time, in order.
+
+#include <cstring>
+
+#include "models/iommu/iommu_module.h"
+
+namespace iovirt::iommu {
+
+void Iommu::kick() {
+  if (work_ != Work::none) return;
+  command_ = unit_.next_command();
+  if (command_ != RemappingUnit::Command::none) {
+    work_ = Work::command;
+    return queue_.post(queue_.now() + invalidation_, *this, execute);
+  }
+  if (!unit_.queue_waiting()) return;
+  work_ = Work::descriptor;
+  Flight& own = start(Flight::Kind::descriptor_read, tlm::TLM_READ_COMMAND, unit_.begin_descriptor(), descriptor::kBytes);
+  send(mem_channel_, *own.payload);
+}
+
+void Iommu::descriptor_answered(Flight& own) {
+  std::uint64_t words[2];
+  std::memcpy(words, own.payload->get_data_ptr(), sizeof words);
+  const bool ok = own.payload->is_response_ok();
+  own.payload->release();
+  flights_.release(own);
+  descriptor_ = unit_.descriptor_read(ok, words[0], words[1]);
+  if (std::holds_alternative<QueueError>(descriptor_)) {
+    work_ = Work::none;
+    flush_events();
+    return kick();  // a register command may be waiting
+  }
+  const auto* wait = std::get_if<InvalidationWait>(&descriptor_);
+  if (!wait) return queue_.post(queue_.now() + invalidation_, *this, execute);
+  // Descriptors before it are done by now, so the fence has nothing more to wait for.
+  ++unit_.statistics().waits;
+  if (!wait->status_write) return end_invalidation();
+  Flight& status = start(Flight::Kind::status_write, tlm::TLM_WRITE_COMMAND, wait->status_address, 4);
+  std::memcpy(status.payload->get_data_ptr(), &wait->status_data, 4);
+  send(mem_channel_, *status.payload);
+}
+
+void Iommu::execute_invalidation() {
+  if (work_ == Work::command) {
+    unit_.carry_out(command_);
+    return command_ == RemappingUnit::Command::iotlb ? begin_drain() : end_invalidation();
+  }
+  if (const auto* context = std::get_if<ContextInvalidation>(&descriptor_)) {
+    unit_.invalidate(*context);
+    return end_invalidation();
+  }
+  if (const auto* iotlb = std::get_if<IotlbInvalidation>(&descriptor_)) {
+    unit_.invalidate(*iotlb);
+    return iotlb->drain_reads || iotlb->drain_writes ? begin_drain() : end_invalidation();
+  }
+  unit_.invalidate(std::get<InterruptInvalidation>(descriptor_));
+  begin_drain();  // interrupt requests that used the old entries have been delivered
+}
+
+void Iommu::begin_drain() {
+  const std::uint8_t old = epoch_;
+  epoch_ ^= 1;
+  if (in_flight_[old] == 0) return end_invalidation();
+  draining_ = true;
+}
+
+void Iommu::landed(std::uint8_t epoch) {
+  if (--in_flight_[epoch] != 0 || !draining_ || epoch == epoch_) return;
+  draining_ = false;
+  end_invalidation();
+}
+
+void Iommu::end_invalidation() {
+  if (work_ == Work::command) {
+    unit_.complete(command_);
+  } else {
+    const auto* wait = std::get_if<InvalidationWait>(&descriptor_);
+    unit_.end_descriptor(wait && wait->interrupt);
+  }
+  work_ = Work::none;
+  flush_events();
+  kick();
+}
+
+}  // namespace iovirt::iommu

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// Sockets, registers, and the way of the IOMMU's own transactions.
+
+#include "models/iommu/iommu_module.h"
+
+#include <cstring>
+
+#include "models/iommu/registers_spec.h"
+
+namespace iovirt::iommu {
+namespace {
+
+std::uint64_t as_argument(void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
+
+}  // namespace
+
+Iommu::Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue, sim::TransactionPool& pool)
+    : sc_module(name),
+      queue_(queue),
+      pool_(pool),
+      unit_(config),
+      lookup_(ns_to_ps(config.lookup_ns)),
+      walk_step_(ns_to_ps(config.walk_step_ns)),
+      remap_(ns_to_ps(config.remap_ns)),
+      invalidation_(ns_to_ps(config.invalidation_ns)),
+      register_(ns_to_ps(config.register_ns)),
+      mem_channel_(mem_out, queue),
+      interrupt_channel_(interrupt_out, queue),
+      dma_responses_(dma_in, queue),
+      register_responses_(regs, queue),
+      walkers_(config.walkers) {
+  for (std::uint32_t i = config.walkers; i-- > 0;) idle_walkers_.push_back(i);
+  dma_in.register_nb_transport_fw(this, &Iommu::dma_fw);
+  mem_out.register_nb_transport_bw(this, &Iommu::mem_bw);
+  interrupt_out.register_nb_transport_bw(this, &Iommu::interrupt_bw);
+  regs.register_nb_transport_fw(this, &Iommu::regs_fw);
+  regs.register_b_transport(this, &Iommu::regs_b);
+}
+
+Ps Iommu::at(const sc_core::sc_time& delay) const {
+  const Ps time = sc_core::sc_time_stamp().value() + delay.value();
+  return time < queue_.now() ? queue_.now() : time;
+}
+
+void Iommu::fire(std::uint32_t what, std::uint64_t arg) {
+  const auto flight = [arg]() -> Flight& { return *reinterpret_cast<Flight*>(static_cast<std::uintptr_t>(arg)); };
+  const auto payload = [arg]() -> Payload& { return *reinterpret_cast<Payload*>(static_cast<std::uintptr_t>(arg)); };
+  switch (what) {
+    case looked_up: return settled(flight());
+    case arrive: return accept(payload());
+    case missed: return want_walk(flight());
+    case walk_read: return read_entry(static_cast<std::uint32_t>(arg));
+    case entry_read: {
+      Flight& own = start(Flight::Kind::entry_read, tlm::TLM_READ_COMMAND, flight().remapping.entry_address, irte::kBytes);
+      own.owner = &flight();
+      return send(mem_channel_, *own.payload);
+    }
+    case answered: return answer(flight());
+    case execute: return execute_invalidation();
+    case register_arrive:
+      access_registers(payload());
+      queue_.post(queue_.now() + register_, *this, register_done, arg);
+      return;
+    case register_done: return register_responses_.respond(payload());
+    default: return;
+  }
+}
+
+tlm::tlm_sync_enum Iommu::dma_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+  queue_.catch_up();
+  if (phase == tlm::END_RESP) {
+    dma_responses_.ended();
+    return tlm::TLM_COMPLETED;
+  }
+  const Ps when = at(delay);
+  if (when > queue_.now())
+    queue_.post(when, *this, arrive, as_argument(&payload));
+  else
+    accept(payload);
+  phase = tlm::END_REQ;
+  return tlm::TLM_UPDATED;
+}
+
+tlm::tlm_sync_enum Iommu::mem_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+  return downstream_bw(mem_channel_, payload, phase, delay);
+}
+
+tlm::tlm_sync_enum Iommu::interrupt_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+  return downstream_bw(interrupt_channel_, payload, phase, delay);
+}
+
+tlm::tlm_sync_enum Iommu::downstream_bw(RequestChannel<InitiatorSocket>& channel, Payload& payload,
+                                        tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+  queue_.catch_up();
+  Payload* next = channel.ended(payload);
+  const bool response = phase == tlm::BEGIN_RESP;
+  if (next) send(channel, *next);
+  if (response) {
+    Flight& flight = *payload.get_extension<Flight>();
+    const Ps when = at(delay);
+    if (when > queue_.now())
+      queue_.post(when, *this, answered, as_argument(&flight));
+    else
+      answer(flight);
+  }
+  return response ? tlm::TLM_COMPLETED : tlm::TLM_ACCEPTED;
+}
+
+void Iommu::send(RequestChannel<InitiatorSocket>& channel, Payload& payload) {
+  sc_core::sc_time delay;
+  Payload* next = &payload;
+  while (next) {
+    Payload& sent = *next;
+    next = nullptr;
+    if (!channel.send(sent, delay)) return;
+    queue_.post(at(delay), *this, answered, as_argument(sent.get_extension<Flight>()));
+    next = channel.ended(sent);
+  }
+}
+
+Flight& Iommu::start(Flight::Kind kind, tlm::tlm_command command, std::uint64_t address, unsigned bytes) {
+  Payload& payload = pool_.acquire(command, address, bytes);
+  Flight& flight = flights_.acquire(kind, payload);
+  flight.attach();
+  return flight;
+}
+
+void Iommu::answer(Flight& flight) {
+  Payload& payload = *flight.payload;
+  flight.detach();
+  if (flight.kind == Flight::Kind::read || flight.kind == Flight::Kind::write) {
+    payload.set_address(flight.upstream_address);
+    finish(flight, flight.kind == Flight::Kind::write);
+    return dma_responses_.respond(payload);
+  }
+  const bool ok = payload.is_response_ok();
+  std::uint64_t words[2] = {};
+  switch (flight.kind) {
+    case Flight::Kind::walk_read: {
+      std::memcpy(words, payload.get_data_ptr(), payload.get_data_length());
+      const std::uint32_t walker = flight.walker;
+      payload.release();
+      flights_.release(flight);
+      return advance(walker, unit_.translator().resume(walkers_[walker].walk, ok, words[0], words[1]));
+    }
+    case Flight::Kind::entry_read: {
+      std::memcpy(words, payload.get_data_ptr(), sizeof words);
+      Flight& owner = *flight.owner;
+      payload.release();
+      flights_.release(flight);
+      return remapped(owner, unit_.remapper().resume(owner.remapping, ok, words[0], words[1]));
+    }
+    case Flight::Kind::posted_read: return posted_read(flight);
+    case Flight::Kind::descriptor_read: return descriptor_answered(flight);
+    case Flight::Kind::posted_write:
+    case Flight::Kind::status_write:
+    case Flight::Kind::message:
+    case Flight::Kind::event: {
+      const Flight::Kind kind = flight.kind;
+      Flight* owner = flight.owner;
+      payload.release();
+      flights_.release(flight);
+      if (kind == Flight::Kind::status_write) return end_invalidation();
+      if (kind == Flight::Kind::message) return respond(*owner, tlm::TLM_OK_RESPONSE);
+      return;
+    }
+    default: return;
+  }
+}
+
+void Iommu::access_registers(Payload& payload) {
+  const std::uint64_t offset = payload.get_address();
+  const unsigned bytes = payload.get_data_length();
+  if (payload.get_byte_enable_ptr()) return payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+  if (offset >= reg::kWindowBytes) return payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  if (bytes == 0 || bytes > 8) return payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
+  std::uint64_t value = 0;
+  if (payload.is_read()) {
+    value = unit_.read(static_cast<std::uint32_t>(offset), bytes);
+    std::memcpy(payload.get_data_ptr(), &value, bytes);
+  } else if (payload.is_write()) {
+    std::memcpy(&value, payload.get_data_ptr(), bytes);
+    unit_.write(static_cast<std::uint32_t>(offset), bytes, value);
+    flush_events();
+    kick();
+  }
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+tlm::tlm_sync_enum Iommu::regs_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+  queue_.catch_up();
+  if (phase == tlm::END_RESP) {
+    register_responses_.ended();
+    return tlm::TLM_COMPLETED;
+  }
+  queue_.post(at(delay), *this, register_arrive, as_argument(&payload));
+  phase = tlm::END_REQ;
+  return tlm::TLM_UPDATED;
+}
+
+void Iommu::regs_b(Payload& payload, sc_core::sc_time& delay) {
+  if (delay != sc_core::SC_ZERO_TIME) {
+    sc_core::wait(delay);  // registers act at their own time, not ahead of the kernel's
+    delay = sc_core::SC_ZERO_TIME;
+  }
+  queue_.catch_up();
+  access_registers(payload);
+  delay += sc_core::sc_time::from_value(register_);
+}
+
+}  // namespace iovirt::iommu

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// The IOMMU as a SystemC module: a RemappingUnit with sockets and time.
+//
+// Every upstream request enters by dma_in and leaves by mem_out with its address replaced, or by interrupt_out as a
+// new 4-byte write when it was an interrupt, or is answered with TLM_ADDRESS_ERROR_RESPONSE (Unsupported Request).
+// Protocol at the sockets: lib/sim/transaction.h; any other base-protocol partner works too, blocking ones included.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <systemc>
+#include <tlm>
+
+#include "lib/sim/event_queue.h"
+#include "lib/sim/transaction.h"
+#include "lib/time.h"
+#include "models/iommu/channel_module.h"
+#include "models/iommu/flight_module.h"
+#include "models/iommu/remapping_unit.h"
+
+namespace iovirt::iommu {
+
+class Iommu : public sc_core::sc_module, private sim::Actor {
+ public:
+  using TargetSocket = tlm_utils::simple_target_socket<Iommu>;
+  using InitiatorSocket = tlm_utils::simple_initiator_socket<Iommu>;
+
+  TargetSocket dma_in{"dma_in"};
+  InitiatorSocket mem_out{"mem_out"};
+  InitiatorSocket interrupt_out{"interrupt_out"};
+  /// The register window: addresses are offsets below 4096, 4 or 8 bytes.
+  TargetSocket regs{"regs"};
+
+  /// Throws std::invalid_argument naming the key of a configuration that cannot be. `queue` and `pool` must outlive it.
+  Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue, sim::TransactionPool& pool);
+
+  const Config& config() const { return unit_.config(); }
+  const Statistics& statistics() const { return unit_.statistics(); }
+  /// Reset values and the present content of every register, for documentation and tests; not a way to write them.
+  const RegisterBank& registers() const { return unit_.registers(); }
+
+ private:
+  using Payload = tlm::tlm_generic_payload;
+  enum What : std::uint32_t { arrive, looked_up, missed, walk_read, entry_read, answered, execute, register_done, register_arrive };
+  struct Walker {
+    Walk walk;
+    Flight* flight = nullptr;
+    Flight* merged = nullptr;  ///< others that wait for the same page
+  };
+
+  void fire(std::uint32_t what, std::uint64_t arg) override;
+  Ps at(const sc_core::sc_time& delay) const;
+
+  // sockets
+  tlm::tlm_sync_enum dma_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  tlm::tlm_sync_enum mem_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  tlm::tlm_sync_enum interrupt_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  tlm::tlm_sync_enum regs_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  void regs_b(Payload& payload, sc_core::sc_time& delay);
+  tlm::tlm_sync_enum downstream_bw(RequestChannel<InitiatorSocket>& channel, Payload& payload, tlm::tlm_phase& phase,
+                                   sc_core::sc_time& delay);
+  void access_registers(Payload& payload);
+  void send(RequestChannel<InitiatorSocket>& channel, Payload& payload);
+  Flight& start(Flight::Kind kind, tlm::tlm_command command, std::uint64_t address, unsigned bytes);
+  void answer(Flight& flight);
+
+  // DMA requests and their order
+  void accept(Payload& payload);
+  void decode(Flight& flight);
+  void settled(Flight& flight);
+  void pump(Requester& requester);
+  void forward(Flight& flight);
+  void finish(Flight& flight, bool completes_write);
+  void completed_write(Requester& requester);
+  void respond(Flight& flight, tlm::tlm_response_status status);
+  void block(Flight& flight, const Fault& fault);
+
+  // walkers
+  void want_walk(Flight& flight);
+  void feed_walkers();
+  void give(std::uint32_t walker, Flight& flight);
+  void advance(std::uint32_t walker, Step step);
+  void read_entry(std::uint32_t walker);
+  bool retry(Flight& flight);
+
+  // interrupts
+  void accept_interrupt(Flight& flight);
+  void remapped(Flight& flight, InterruptRemapper::Action action);
+  void dispatch_interrupt(Flight& flight);
+  void posted_read(Flight& own);
+  void deliver(Flight& flight);
+  void flush_events();
+
+  // invalidation: one at a time
+  void kick();
+  void descriptor_answered(Flight& own);
+  void execute_invalidation();
+  void begin_drain();
+  void end_invalidation();
+  void landed(std::uint8_t epoch);
+
+  sim::EventQueue& queue_;
+  sim::TransactionPool& pool_;
+  RemappingUnit unit_;
+  const Ps lookup_, walk_step_, remap_, invalidation_, register_;
+
+  RequestChannel<InitiatorSocket> mem_channel_, interrupt_channel_;
+  ResponseChannel<TargetSocket> dma_responses_, register_responses_;
+  FlightPool flights_;
+  RequesterTable requesters_;
+
+  std::vector<Walker> walkers_;
+  std::vector<std::uint32_t> idle_walkers_;
+  Flight* first_wanting_ = nullptr;
+  Flight* last_wanting_ = nullptr;
+  bool feeding_ = false;
+
+  enum class Work : std::uint8_t { none, descriptor, command } work_ = Work::none;
+  RemappingUnit::Command command_ = RemappingUnit::Command::none;
+  Descriptor descriptor_;
+  std::uint8_t epoch_ = 0;  ///< of requests accepted now
+  bool draining_ = false;   ///< until those of the other epoch have landed
+  std::uint32_t in_flight_[2] = {};
+};
+
+}  // namespace iovirt::iommu

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// The IOMMU without bus and time: registers, translation, interrupt remapping, invalidation, faults.
+// It never touches memory itself. Whoever drives it (the SystemC module, UntimedIommu) makes the reads and writes
+// it asks for, when its own notion of time says so.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "lib/register_bank.h"
+#include "models/iommu/config.h"
+#include "models/iommu/fault_log.h"
+#include "models/iommu/interrupt_remapper.h"
+#include "models/iommu/invalidation.h"
+#include "models/iommu/translator.h"
+
+namespace iovirt::iommu {
+
+class RemappingUnit {
+ public:
+  /// Throws std::invalid_argument (Config::validate). The configuration is copied.
+  explicit RemappingUnit(const Config& config);
+  RemappingUnit(const RemappingUnit&) = delete;
+  RemappingUnit& operator=(const RemappingUnit&) = delete;
+
+  const Config& config() const { return config_; }
+  Statistics& statistics() { return statistics_; }
+  const Statistics& statistics() const { return statistics_; }
+
+  // -- registers: naturally aligned accesses of 4 or 8 bytes; others read as 0 and write nothing (11.3) ------------
+  std::uint64_t read(std::uint32_t offset, unsigned bytes);
+  /// Afterwards look at next_command, queue_waiting and take_event.
+  void write(std::uint32_t offset, unsigned bytes, std::uint64_t value);
+  const RegisterBank& registers() const { return bank_; }
+
+  // -- requests ------------------------------------------------------------------------------------------------------
+  /// GSTS.TES: when false, requests outside the interrupt range pass as they are.
+  bool translating() const { return translating_; }
+  Translator& translator() { return translator_; }
+  InterruptRemapper& remapper() { return remapper_; }
+  /// Counts a fault that blocked a request, and records it unless suppressed.
+  void report(const Fault& fault);
+
+  // -- invalidation through registers ----------------------------------------------------------------------------------
+  enum class Command : std::uint8_t { none, context, iotlb };
+  Command next_command() const { return command_context_ ? Command::context : command_iotlb_ ? Command::iotlb : Command::none; }
+  /// Does it. In-flight requests are then to be drained, if it is Command::iotlb and asks for that.
+  void carry_out(Command command);
+  /// Clears ICC or IVT and reports the granularity: software's polling ends.
+  void complete(Command command);
+
+  // -- invalidation queue ------------------------------------------------------------------------------------------------
+  /// A descriptor waits to be fetched and nothing is being worked on.
+  bool queue_waiting() const;
+  /// Starts on the descriptor at the head; 16 bytes to read.
+  std::uint64_t begin_descriptor();
+  /// The descriptor's bytes. A QueueError has been reported, and the queue stopped (6.5.2.10).
+  Descriptor descriptor_read(bool ok, std::uint64_t low, std::uint64_t high);
+  void invalidate(const ContextInvalidation& invalidation);
+  void invalidate(const IotlbInvalidation& invalidation);
+  void invalidate(const InterruptInvalidation& invalidation);
+  /// The descriptor is done (a wait's status has been written): the head moves, a wait with IF raises its event.
+  void end_descriptor(bool completion_event);
+
+  /// A message of the IOMMU's own that is due: fault event or invalidation completion event.
+  std::optional<InterruptMessage> take_event();
+
+ private:
+  void add_registers();
+  void global_command(std::uint32_t written);
+  void disable_queue();
+  void queue_error(QueueError error);
+  std::uint64_t queue_entries() const { return 256ull << reg_iqs(); }
+  std::uint64_t reg_iqs() const;
+
+  const Config config_;
+  Statistics statistics_;
+  RegisterBank bank_;
+  FaultLog faults_;
+  EventRegisters completion_;
+  Translator translator_;
+  InterruptRemapper remapper_;
+
+  bool translating_ = false;
+  bool queue_busy_ = false;
+  bool queue_stop_ = false;  ///< QIE was cleared while a descriptor was in work
+  std::optional<ContextInvalidation> command_context_;
+  std::optional<IotlbInvalidation> command_iotlb_;
+  bool command_context_ok_ = false;
+  bool command_iotlb_ok_ = false;
+
+  RegisterBank::Register* gsts_ = nullptr;
+  RegisterBank::Register* ics_ = nullptr;
+  RegisterBank::Register* iqh_ = nullptr;
+  RegisterBank::Register* iqt_ = nullptr;
+  RegisterBank::Register* iqa_ = nullptr;
+  RegisterBank::Register* iqer_ = nullptr;
+};
+
+}  // namespace iovirt::iommu

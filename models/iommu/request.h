@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// What goes into the IOMMU and what comes out, without bus and time.
+#pragma once
+
+#include <cstdint>
+
+#include "models/iommu/fault_reasons_spec.h"
+
+namespace iovirt::iommu {
+
+/// A DMA request, as far as translation cares.
+struct Request {
+  std::uint16_t source = 0;  ///< requester id
+  std::uint64_t address = 0;
+  bool write = false;
+  bool zero_length = false;       ///< a read of no bytes: asks whether the page is there
+  std::uint8_t address_type = 0;  ///< 0 untranslated, 1 translation request, 2 translated
+  bool privileged = false;
+  bool execute = false;
+};
+
+struct Translation {
+  std::uint64_t address = 0;     ///< host-physical
+  std::uint64_t page_bytes = 0;  ///< of the mapping; 0 when the request passed through
+};
+
+/// Why a request was blocked.
+struct Fault {
+  FaultReason reason = FaultReason::none;
+  bool suppressed = false;  ///< FPD: counted, not recorded
+  std::uint16_t source = 0;
+  std::uint64_t info = 0;  ///< the faulting address, or the interrupt index in bits 63:48
+  bool read = false;
+  std::uint8_t address_type = 0;
+  bool privileged = false;
+  bool execute = false;
+};
+
+/// A write of one DWORD to the interrupt address range.
+struct InterruptRequest {
+  std::uint16_t source = 0;
+  std::uint32_t address = 0;
+  std::uint32_t data = 0;
+};
+
+/// What reaches the local APICs.
+struct Interrupt {
+  std::uint32_t destination = 0;
+  std::uint8_t vector = 0;
+  std::uint8_t delivery_mode = 0;
+  bool logical = false;
+  bool redirection_hint = false;
+  bool level = false;  ///< trigger mode
+
+  friend bool operator==(const Interrupt&, const Interrupt&) = default;
+};
+
+/// An interrupt as the 4-byte write in compatibility format that carries it (lib/sim/transaction.h, TlpKind::interrupt).
+struct InterruptMessage {
+  std::uint64_t address = 0;
+  std::uint32_t data = 0;
+
+  friend bool operator==(const InterruptMessage&, const InterruptMessage&) = default;
+};
+InterruptMessage encode(const Interrupt& interrupt);
+/// The compatibility-format message `request` as it is, with `upper_address` bits 63:32 (of FEUADDR and the like).
+InterruptMessage pass(std::uint32_t address, std::uint32_t data, std::uint32_t upper_address = 0);
+
+/// True for an address that DMA remapping never touches (3.14).
+constexpr bool is_interrupt_address(std::uint64_t address) { return (address >> 20) == 0xfee; }
+
+}  // namespace iovirt::iommu

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "models/iommu/untimed.h"
+
+#include <cstring>
+#include <span>
+
+namespace iovirt::iommu {
+
+bool UntimedIommu::load(std::uint64_t address, unsigned bytes, std::uint64_t& low, std::uint64_t& high) {
+  std::uint8_t raw[16] = {};
+  const bool ok = memory_.read(address, std::span(raw, bytes));
+  std::memcpy(&low, raw, 8);
+  std::memcpy(&high, raw + 8, 8);
+  return ok;
+}
+
+template <class Answer>
+Answer UntimedIommu::blocked(const Fault& fault) {
+  unit_.report(fault);
+  settle();
+  return fault;
+}
+
+std::variant<Translation, Fault> UntimedIommu::translate(const Request& request) {
+  using Answer = std::variant<Translation, Fault>;
+  ++unit_.statistics().requests;
+  Translation translation;
+  Fault fault;
+  if (!unit_.translating()) {
+    ++unit_.statistics().untranslated;
+    return Translation{request.address, 0};
+  }
+  switch (unit_.translator().lookup(request, translation, fault)) {
+    case Translator::Answer::translated: return translation;
+    case Translator::Answer::faulted: return blocked<Answer>(fault);
+    case Translator::Answer::miss: break;
+  }
+  Walk walk;
+  Step step = unit_.translator().begin(walk, request);
+  while (step == Step::read) {
+    std::uint64_t low = 0, high = 0;
+    const bool ok = load(walk.read_address, walk.read_bytes, low, high);
+    step = unit_.translator().resume(walk, ok, low, high);
+  }
+  if (step == Step::translated) return walk.translation;
+  return blocked<Answer>(walk.fault);
+}
+
+std::variant<std::optional<InterruptMessage>, Fault> UntimedIommu::interrupt(const InterruptRequest& request) {
+  using Answer = std::variant<std::optional<InterruptMessage>, Fault>;
+  using Action = InterruptRemapper::Action;
+  ++unit_.statistics().requests;
+  Remapping remapping;
+  Action action = unit_.remapper().begin(remapping, request);
+  if (action == Action::read_entry) {
+    std::uint64_t low = 0, high = 0;
+    const bool ok = load(remapping.entry_address, 16, low, high);
+    action = unit_.remapper().resume(remapping, ok, low, high);
+  }
+  if (action == Action::deliver) return std::optional(remapping.message);
+  if (action == Action::block) return blocked<Answer>(remapping.fault);
+
+  posted_descriptor::Words words;
+  std::uint8_t raw[posted_descriptor::kBytes];
+  if (!memory_.read(remapping.descriptor, raw)) {
+    unit_.remapper().post_failed(remapping);
+    return blocked<Answer>(remapping.fault);
+  }
+  std::memcpy(words.data(), raw, sizeof raw);
+  const auto posted = unit_.remapper().post(remapping, words);
+  if (posted == InterruptRemapper::Posted::block) return blocked<Answer>(remapping.fault);
+  std::memcpy(raw, words.data(), sizeof raw);
+  if (!memory_.write(remapping.descriptor, raw)) {
+    unit_.remapper().post_failed(remapping);
+    return blocked<Answer>(remapping.fault);
+  }
+  if (posted == InterruptRemapper::Posted::notify) return std::optional(remapping.message);
+  return std::optional<InterruptMessage>();
+}
+
+void UntimedIommu::write_register(std::uint32_t offset, std::uint64_t value, unsigned bytes) {
+  unit_.write(offset, bytes, value);
+  settle();
+}
+
+void UntimedIommu::settle() {
+  for (;;) {
+    if (const auto command = unit_.next_command(); command != RemappingUnit::Command::none) {
+      unit_.carry_out(command);
+      unit_.complete(command);
+    } else if (unit_.queue_waiting()) {
+      std::uint64_t low = 0, high = 0;
+      const bool ok = load(unit_.begin_descriptor(), descriptor::kBytes, low, high);
+      const Descriptor descriptor = unit_.descriptor_read(ok, low, high);
+      if (std::holds_alternative<QueueError>(descriptor)) continue;
+      bool event = false;
+      if (const auto* wait = std::get_if<InvalidationWait>(&descriptor)) {
+        ++unit_.statistics().waits;
+        event = wait->interrupt;
+        // A status write that no memory takes is lost.
+        if (wait->status_write) static_cast<void>(memory_.store(wait->status_address, wait->status_data));
+      } else if (const auto* context = std::get_if<ContextInvalidation>(&descriptor)) {
+        unit_.invalidate(*context);
+      } else if (const auto* iotlb = std::get_if<IotlbInvalidation>(&descriptor)) {
+        unit_.invalidate(*iotlb);
+      } else {
+        unit_.invalidate(std::get<InterruptInvalidation>(descriptor));
+      }
+      unit_.end_descriptor(event);
+    } else if (const auto message = unit_.take_event()) {
+      events_.push_back(*message);
+    } else {
+      return;
+    }
+  }
+}
+
+}  // namespace iovirt::iommu

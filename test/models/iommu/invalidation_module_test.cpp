@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "test/support/catch.h"
+#include "test/support/iommu_bench_module.h"
+
+using namespace iovirt;
+using namespace iovirt::iommu;
+using namespace iovirt::test;
+
+namespace {
+
+constexpr std::uint16_t kDevice = 0x0310;
+constexpr std::uint64_t kData = 0x2000'0000, kStatus = 0x3000'0000;
+
+Config timed() {
+  Config config;
+  config.lookup_ns = 5;
+  config.invalidation_ns = 20;
+  return config;
+}
+
+void run(const Config& config, std::function<void(IommuBench&)> script) { IommuBench("bench", config, std::move(script)).run(); }
+
+}  // namespace
+
+TEST_CASE("a wait descriptor writes its status after what was queued before it") {
+  run(timed(), [](IommuBench& bench) {
+    bench.tables.map(bench.add_device(kDevice), 4, 0x5000, kData);
+    bench.enable();
+    bench.send(kDevice, false, 0x5000);
+    bench.settle();
+    bench.tables.map(bench.tables.word(bench.tables.context_entry(kDevice)) & ~0xfffull, 4, 0x5000, kData + 0x1000);
+    bench.tables.set_word(bench.tables.queue(), invalidate_pages(1, 0x5000).low);
+    bench.tables.set_word(bench.tables.queue() + 8, invalidate_pages(1, 0x5000).high);
+    bench.tables.set_word(bench.tables.queue() + 16, wait_with_status(kStatus, 99).low);
+    bench.tables.set_word(bench.tables.queue() + 24, wait_with_status(kStatus, 99).high);
+    const Ps before = bench.queue.now();
+    bench.write(reg::kIQT, 32, 8);
+    while (bench.data.word(kStatus) != 99) sc_core::wait(1, sc_core::SC_NS);
+    // Two fetches, one invalidation, one status write.
+    REQUIRE(bench.queue.now() - before == (100 + 20 + 100 + 50) * kPsPerNs);
+    const auto read = bench.send(kDevice, false, 0x5000);
+    bench.settle();
+    REQUIRE(bench.requests[read].status == tlm::TLM_OK_RESPONSE);
+    REQUIRE(bench.data_accesses().back().address == kData + 0x1000);
+    REQUIRE(bench.read(reg::kIQH, 8) == 32);
+    REQUIRE(bench.statistics().invalidations == 1);
+    REQUIRE(bench.statistics().queue_reads == 2);
+  });
+}
+
+TEST_CASE("an invalidation waits for requests that may use what it invalidates") {
+  run(timed(), [](IommuBench& bench) {
+    bench.tables.map(bench.add_device(kDevice), 4, 0x5000, kData);
+    bench.enable();
+    bench.send(kDevice, false, 0x5000);
+    bench.settle();
+    bench.memory.write_latency = 5000 * kPsPerNs;
+    const auto slow = bench.send(kDevice, true, 0x5000, 64, 1);
+    bench.submit(invalidate_pages(1, 0x5000));
+    bench.settle(1000);
+    REQUIRE(bench.read(reg::kIQH, 8) == 0);
+    // New requests do not prolong the wait.
+    bench.send(kDevice, true, 0x5000, 64, 2);
+    while (bench.read(reg::kIQH, 8) == 0) sc_core::wait(1, sc_core::SC_NS);
+    REQUIRE(bench.requests[slow].answered == bench.queue.now());
+  });
+}
+
+TEST_CASE("a bad descriptor stops the queue and raises the fault event; clearing IQE goes on") {
+  run(timed(), [](IommuBench& bench) {
+    bench.enable();
+    bench.write(reg::kFEDATA, 0x39);
+    bench.write(reg::kFEADDR, 0xfee0'2000);
+    bench.write(reg::kFECTL, 0);
+    bench.submit({0x7f, 0});
+    bench.submit(wait_with_status(kStatus, 5));
+    bench.settle();
+    REQUIRE(bench.messages.size() == 1);
+    REQUIRE((bench.read(reg::kFSTS) & reg::fsts::kIQE) != 0);
+    REQUIRE(bench.data.word(kStatus) == 0);
+    bench.tables.set_word(bench.tables.queue(), invalidate_contexts().low);
+    bench.write(reg::kFSTS, reg::fsts::kIQE);
+    bench.settle();
+    REQUIRE(bench.data.word(kStatus) == 5);
+  });
+}
+
+TEST_CASE("a wait with an interrupt sends the completion message") {
+  run(timed(), [](IommuBench& bench) {
+    bench.enable();
+    bench.write(reg::kIEDATA, 0x3a);
+    bench.write(reg::kIEADDR, 0xfee0'1000);
+    bench.write(reg::kIECTL, 0);
+    bench.submit(wait_with_interrupt());
+    bench.settle();
+    REQUIRE(bench.messages.size() == 1);
+    REQUIRE(bench.messages[0].data == 0x3a);
+    REQUIRE(bench.read(reg::kICS) == 1);
+  });
+}
+
+TEST_CASE("register-based invalidation holds its bit until it is done") {
+  run(timed(), [](IommuBench& bench) {
+    bench.write(reg::kIOTLB, reg::iotlb::IVT::of(1) | reg::iotlb::IIRG::of(1), 8);
+    REQUIRE(reg::iotlb::IVT::get(bench.read(reg::kIOTLB, 8)) == 1);
+    bench.settle(30);
+    REQUIRE(reg::iotlb::IVT::get(bench.read(reg::kIOTLB, 8)) == 0);
+    REQUIRE(reg::iotlb::IAIG::get(bench.read(reg::kIOTLB, 8)) == 1);
+  });
+}
+
+TEST_CASE("disabling the queue waits for the descriptor in work") {
+  run(timed(), [](IommuBench& bench) {
+    bench.enable();
+    bench.submit(wait_with_status(kStatus, 5));
+    bench.write(reg::kGCMD, 0);
+    REQUIRE((bench.read(reg::kGSTS) & reg::gcmd::kQIE) != 0);
+    bench.settle();
+    REQUIRE((bench.read(reg::kGSTS) & reg::gcmd::kQIE) == 0);
+    REQUIRE(bench.data.word(kStatus) == 5);
+    REQUIRE(bench.read(reg::kIQH, 8) == 0);
+  });
+}
