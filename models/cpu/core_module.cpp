@@ -1,0 +1,655 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "models/cpu/core_module.h"
+
+#include <cassert>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "models/cpu/bitmaps.h"
+#include "models/cpu/vm_entry_checks.h"
+
+namespace iovirt::cpu {
+namespace {
+
+enum CoreEvent : std::uint32_t { kTimer, kPreemption };
+
+sc_core::sc_time to_time(Ps ps) { return sc_core::sc_time::from_value(ps); }
+
+}  // namespace
+
+Core::Core(sc_core::sc_module_name name, unsigned index, const Config& config, CoreGroup& group)
+    : sc_module(name),
+      mmio_out("mmio_out"),
+      index_(index),
+      config_(config),
+      group_(group),
+      queue_(group.queue_),
+      memory_(group.memory_),
+      quantum_(config.quantum_ns * kPsPerNs),
+      cached_access_(cycles_to_ps(config.cached_access_cycles, config.frequency_mhz)),
+      apic_({.id = index, .tsc_mhz = config.frequency_mhz, .timer_tick = config.apic_timer_tick_ns * kPsPerNs, .bootstrap = index == 0,
+             .x2apic = config.x2apic, .tsc_deadline = config.tsc_deadline},
+            apic_page_),
+      capabilities_(config),
+      tlb_(config.ept_tlb_entries, config.ept_tlb_ways),
+      virtual_apic_(no_page_) {
+  mmio_out.register_nb_transport_bw(this, &Core::answered);
+}
+
+// -- time and interrupts ----------------------------------------------------------------------------------------------
+
+bool Core::virtual_deliverable() const {
+  return controls_.virtual_interrupt_delivery() && guest_->interrupts_enabled &&
+         !controls_.on(primary::interrupt_window_exiting) && virtual_apic_.recognised();
+}
+
+bool Core::interrupt_waiting() const {
+  if (!in_guest_) return host_enabled_ && apic_.deliverable() >= 0;
+  return apic_.deliverable() >= 0 || preemption_deadline_ <= kernel_now() || virtual_deliverable();
+}
+
+void Core::synchronise() {
+  for (;;) {
+    if (pending_ != 0 && !interrupt_waiting()) {
+      const Ps begin = kernel_now();
+      if (in_guest_ || host_enabled_)
+        sc_core::wait(to_time(pending_), interrupt_);
+      else
+        sc_core::wait(to_time(pending_));
+      group_.current_ = this;
+      pending_ -= kernel_now() - begin;
+    }
+    queue_.catch_up();
+    if (!interrupt_waiting()) {
+      if (pending_ == 0) return;
+      continue;
+    }
+    // The work accounted for beyond this moment comes after the interrupt.
+    std::vector<ActivityLog::Piece> rest;
+    log_.take_back(kernel_now(), rest);
+    pending_ = 0;
+    const Activity before = activity_;
+    take_interrupt();
+    activity_ = before;
+    for (const auto& piece : rest) {
+      log_.append(piece.activity, piece.duration);
+      pending_ += piece.duration;
+    }
+  }
+}
+
+bool Core::take_interrupt() {
+  if (!in_guest_) {
+    deliver_host(apic_.acknowledge());
+    return true;
+  }
+  if (apic_.deliverable() >= 0) {
+    const auto vector = static_cast<std::uint8_t>(apic_.deliverable());
+    if (controls_.on_pin(pin::process_posted_interrupts) && vector == controls_.notification_vector) {
+      // SDM 3, 30.6: acknowledged and ended by the processor itself; no exit.
+      apic_.acknowledge();
+      apic_.eoi();
+      activity_ = Activity::interrupt;
+      cycles(config_.posted_interrupt_cycles);
+      activity_ = Activity::guest;
+      std::span<std::uint8_t, kPostedDescriptorBytes> bytes(memory_.ram() + controls_.posted_interrupt_descriptor,
+                                                            kPostedDescriptorBytes);
+      virtual_apic_.take_posted(PostedInterruptDescriptor(bytes));
+      ++posted_;
+    } else {
+      VmExit exit{.reason = ExitReason::external_interrupt};
+      if (controls_.exit & exit_control::acknowledge_interrupt)
+        exit.interruption_info = interruption::info(apic_.acknowledge(), interruption::external);
+      vm_exit(exit);
+      return true;
+    }
+  } else if (preemption_deadline_ <= kernel_now()) {
+    vm_exit({.reason = ExitReason::preemption_timer});
+    return true;
+  }
+  if (virtual_deliverable()) {
+    cycles(config_.virtual_interrupt_cycles);
+    deliver_guest(virtual_apic_.deliver());
+  }
+  return true;
+}
+
+void Core::deliver_host(std::uint8_t vector) {
+  const Activity before = activity_;
+  host_enabled_ = false;
+  activity_ = Activity::interrupt;
+  cycles(config_.interrupt_delivery_cycles);
+  if (host_idt_ && host_idt_->gates[vector]) host_idt_->gates[vector](vector);
+  activity_ = before;
+  host_enabled_ = true;
+}
+
+// The guest's handler runs to its IRET. The guest was in guest mode with interrupts on, or the VMM injected.
+void Core::deliver_guest(std::uint8_t vector) {
+  GuestState& guest = *guest_;
+  ++injected_;
+  guest.interrupts_enabled = false;
+  activity_ = Activity::interrupt;
+  cycles(config_.interrupt_delivery_cycles);
+  activity_ = Activity::guest;
+  if (guest.idt && guest.idt->gates[vector]) guest.idt->gates[vector](vector);
+  guest.interrupts_enabled = true;
+  guest_enabled();
+}
+
+/// RFLAGS.IF has just become 1 in the guest.
+void Core::guest_enabled() {
+  if (controls_.on(primary::interrupt_window_exiting)) {
+    vm_exit({.reason = ExitReason::interrupt_window});
+    return;
+  }
+  if (virtual_deliverable()) {
+    cycles(config_.virtual_interrupt_cycles);
+    if (virtual_deliverable()) deliver_guest(virtual_apic_.deliver());
+  }
+}
+
+void Core::sti() {
+  if (enabled()) return;
+  enabled() = true;
+  if (in_guest_)
+    guest_enabled();
+  else if (apic_.deliverable() >= 0)
+    synchronise();
+}
+
+void Core::hlt() {
+  if (in_guest_) {
+    if (!guest_->interrupts_enabled) {
+      guest_->interrupts_enabled = true;
+      const std::uint64_t before = injected_;
+      guest_enabled();
+      if (injected_ != before) return;
+    }
+    const std::uint64_t before = injected_;
+    synchronise();
+    if (injected_ != before) return;
+    if (controls_.on(primary::hlt_exiting)) {
+      exit_instruction(ExitReason::hlt, 0, {});
+      return;
+    }
+    // HLT without exiting: the core itself sleeps in guest mode until something must be taken.
+    activity_ = Activity::idle;
+    while (!interrupt_waiting()) {
+      const Ps begin = kernel_now();
+      sc_core::wait(interrupt_);
+      group_.current_ = this;
+      log_.append(Activity::idle, kernel_now() - begin);
+      queue_.catch_up();
+    }
+    activity_ = Activity::guest;
+    take_interrupt();
+    return;
+  }
+  const bool was_waiting = apic_.deliverable() >= 0;
+  host_enabled_ = true;
+  synchronise();  // takes what is there
+  if (was_waiting) return;
+  log_.set_current(Activity::idle);
+  while (apic_.deliverable() < 0) {
+    const Ps begin = kernel_now();
+    sc_core::wait(interrupt_);
+    group_.current_ = this;
+    log_.append(Activity::idle, kernel_now() - begin);
+    queue_.catch_up();
+  }
+  const Activity before = activity_;
+  activity_ = Activity::sched;
+  host_enabled_ = false;
+  spend(config_.hlt_wake_ns * kPsPerNs);
+  activity_ = before;
+  host_enabled_ = true;
+  synchronise();
+}
+
+void Core::pause() {
+  if (in_guest_ && controls_.on(primary::pause_exiting)) {
+    exit_instruction(ExitReason::pause_instruction, 0, {});
+    return;
+  }
+  cycles(config_.pause_cycles);
+}
+
+// -- memory -------------------------------------------------------------------------------------------------------------
+
+std::uint64_t Core::translate(std::uint64_t guest_physical, EptAccess access, unsigned bytes, std::uint64_t value) {
+  for (;;) {
+    const EptContext context = ept_context(controls_.ept_pointer, controls_.vpid);
+    if (const EptTlb::Entry* entry = tlb_.lookup(context, guest_physical, access))
+      return entry->translate(guest_physical);
+    const EptResult result = ept_walk(group_.walk_port(), controls_.ept_pointer, guest_physical, access,
+                                      {.physical_bits = capabilities_.physical_bits});
+    VmExit exit{.reason = ExitReason::ept_misconfig, .guest_physical = guest_physical};
+    std::uint64_t reads;
+    if (const auto* done = std::get_if<EptTranslation>(&result)) {
+      tlb_.insert(context, guest_physical, *done);
+      const std::uint64_t address = done->host_physical;
+      cycles((done->memory_reads + std::uint64_t{done->memory_writes}) * config_.ept_walk_access_cycles);
+      return address;
+    } else if (const auto* violation = std::get_if<EptViolation>(&result)) {
+      exit.reason = ExitReason::ept_violation;
+      exit.qualification = violation->qualification;
+      reads = violation->memory_reads;
+    } else {
+      reads = std::get<EptMisconfig>(result).memory_reads;
+    }
+    cycles(reads * config_.ept_walk_access_cycles);
+    guest_->operand = {.write = access == EptAccess::write, .bytes = bytes, .value = value, .cpuid = {}};
+    operand_ = vm_exit(exit);
+    if (operand_.done) return kEmulated;
+  }
+}
+
+std::uint64_t Core::load(std::uint64_t address, unsigned bytes) {
+  if (in_guest_) {
+    address = translate(address, EptAccess::read, bytes, 0);
+    if (address == kEmulated) return operand_.value;
+  }
+  if (address + bytes > memory_.ram_bytes()) return mmio(false, address, bytes, 0);
+  spend(cached_access_ + memory_.access(index_, address, bytes, false));
+  std::uint64_t value = 0;
+  std::memcpy(&value, memory_.ram() + address, bytes);
+  return value;
+}
+
+void Core::store(std::uint64_t address, unsigned bytes, std::uint64_t value) {
+  if (in_guest_) {
+    address = translate(address, EptAccess::write, bytes, value);
+    if (address == kEmulated) return;
+  }
+  if (address + bytes > memory_.ram_bytes()) {
+    mmio(true, address, bytes, value);
+    return;
+  }
+  std::memcpy(memory_.ram() + address, &value, bytes);
+  spend(cached_access_ + memory_.access(index_, address, bytes, true));
+}
+
+/// Page by page through EPT in a guest; RAM only. What the VMM emulated moves nothing.
+template <class Move>
+void Core::block(std::uint64_t address, std::size_t bytes, bool write, Move&& move) {
+  const Activity before = activity_;
+  activity_ = in_guest_ ? Activity::guest_copy : Activity::host_copy;
+  for (std::size_t done = 0; done < bytes;) {
+    std::size_t part = bytes - done;
+    std::uint64_t at = address + done;
+    if (in_guest_) {
+      part = std::min<std::size_t>(part, 4096 - (at & 4095));
+      at = translate(at, write ? EptAccess::write : EptAccess::read, static_cast<unsigned>(part), 0);
+      if (at == kEmulated) break;
+    }
+    if (at + part > memory_.ram_bytes()) throw std::logic_error("block access outside RAM by software of core " + std::to_string(index_));
+    spend(memory_.access(index_, at, part, write));
+    move(memory_.ram() + at, done, part);
+    done += part;
+  }
+  activity_ = before;
+}
+
+void Core::read(std::uint64_t address, std::span<std::uint8_t> bytes) {
+  block(address, bytes.size(), false,
+        [&](const std::uint8_t* ram, std::size_t offset, std::size_t part) { std::memcpy(bytes.data() + offset, ram, part); });
+}
+
+void Core::write(std::uint64_t address, std::span<const std::uint8_t> bytes) {
+  block(address, bytes.size(), true,
+        [&](std::uint8_t* ram, std::size_t offset, std::size_t part) { std::memcpy(ram, bytes.data() + offset, part); });
+}
+
+void Core::copy(std::uint64_t to, std::uint64_t from, std::size_t bytes) {
+  std::array<std::uint8_t, 4096> line;
+  for (std::size_t done = 0; done < bytes; done += line.size()) {
+    const std::span<std::uint8_t> part(line.data(), std::min(line.size(), bytes - done));
+    read(from + done, part);
+    write(to + done, part);
+  }
+  copied_bytes_ += bytes;
+  if (const PacketId packet = packet_at(from)) place_packet(to, packet);
+}
+
+std::uint64_t Core::mmio(bool write, std::uint64_t address, unsigned bytes, std::uint64_t value) {
+  cycles(config_.mmio_issue_cycles);
+  synchronise();
+  tlm::tlm_generic_payload& payload =
+      group_.pool_.acquire(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND, address, bytes);
+  if (write) std::memcpy(payload.get_data_ptr(), &value, bytes);
+  if (!write) {
+    mmio_read_ = &payload;
+    mmio_done_ = false;
+  }
+  tlm::tlm_phase phase = tlm::BEGIN_REQ;
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  mmio_out->nb_transport_fw(payload, phase, delay);
+  if (write) return 0;
+  const Ps begin = kernel_now();
+  log_.set_current(activity_);
+  while (!mmio_done_) sc_core::wait(mmio_event_);
+  group_.current_ = this;
+  log_.append(activity_, kernel_now() - begin);
+  queue_.catch_up();
+  std::uint64_t result = 0;
+  std::memcpy(&result, payload.get_data_ptr(), bytes);
+  mmio_read_ = nullptr;
+  payload.release();
+  return result;
+}
+
+tlm::tlm_sync_enum Core::answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
+  if (phase == tlm::END_REQ) return tlm::TLM_ACCEPTED;
+  if (&payload == mmio_read_) {
+    mmio_done_ = true;
+    queue_.notify(mmio_event_);
+  } else {
+    payload.release();
+  }
+  phase = tlm::END_RESP;
+  return tlm::TLM_COMPLETED;
+}
+
+std::uint64_t Core::peek(std::uint64_t address) {
+  if (!in_guest_) return address;
+  const EptContext context = ept_context(controls_.ept_pointer, controls_.vpid);
+  if (const EptTlb::Entry* entry = tlb_.peek(context, address)) return entry->translate(address);
+  const EptResult result = ept_walk(group_.walk_port(), controls_.ept_pointer, address, EptAccess::read,
+                                    {.physical_bits = capabilities_.physical_bits});
+  const auto* done = std::get_if<EptTranslation>(&result);
+  return done ? done->host_physical : kEmulated;
+}
+
+PacketId Core::packet_at(std::uint64_t address) { return group_.ledger_.at(peek(address)); }
+void Core::place_packet(std::uint64_t address, PacketId packet) { group_.ledger_.place(peek(address), packet); }
+void Core::charge(PacketId packet) { group_.ledger_.charge_core(packet, log_, now()); }
+
+// -- MSRs, ports, CPUID ---------------------------------------------------------------------------------------------------
+
+std::uint32_t Core::in(std::uint16_t port, unsigned bytes) {
+  if (in_guest_ && io_exits(controls_, group_.walk_port(), port, bytes))
+    return static_cast<std::uint32_t>(
+        exit_instruction(ExitReason::io_instruction, io_qualification::of(port, bytes, true), {.bytes = bytes, .cpuid = {}}).value);
+  cycles(config_.io_port_cycles);
+  return static_cast<std::uint32_t>(~0ull >> (64 - bytes * 8));  // no legacy device decodes ports
+}
+
+void Core::out(std::uint16_t port, unsigned bytes, std::uint32_t value) {
+  if (in_guest_ && io_exits(controls_, group_.walk_port(), port, bytes)) {
+    exit_instruction(ExitReason::io_instruction, io_qualification::of(port, bytes, false),
+                     {.write = true, .bytes = bytes, .value = value, .cpuid = {}});
+    return;
+  }
+  cycles(config_.io_port_cycles);
+}
+
+std::uint64_t Core::rdmsr(std::uint32_t index) {
+  if (in_guest_) {
+    if (msr_exits(controls_, group_.walk_port(), index, false))
+      return exit_instruction(ExitReason::msr_read, 0, {.bytes = 8, .argument = index, .cpuid = {}}).value;
+    cycles(LocalApic::owns_msr(index) ? config_.apic_msr_cycles : config_.msr_read_cycles);
+    if (virtualize_rdmsr(index, controls_) == RdmsrVirtual::page) return x2apic_page_value(virtual_apic_.page(), index);
+    return 0;
+  }
+  cycles(LocalApic::owns_msr(index) ? config_.apic_msr_cycles : config_.msr_read_cycles);
+  return apic_.read_msr(index, now()).value_or(0);
+}
+
+void Core::wrmsr(std::uint32_t index, std::uint64_t value) {
+  if (in_guest_) {
+    if (msr_exits(controls_, group_.walk_port(), index, true)) {
+      exit_instruction(ExitReason::msr_write, 0, {.write = true, .bytes = 8, .value = value, .argument = index, .cpuid = {}});
+      return;
+    }
+    cycles(config_.apic_msr_cycles);
+    switch (virtualize_wrmsr(index, value, controls_)) {
+      case WrmsrVirtual::eoi: {
+        const VirtualApic::Eoi ended = virtual_apic_.eoi(controls_);
+        if (ended.exits) vm_exit({.reason = ExitReason::eoi_induced, .qualification = ended.vector});
+        break;
+      }
+      case WrmsrVirtual::tpr:
+        if (virtual_apic_.write_tpr(static_cast<std::uint8_t>(value), controls_))
+          vm_exit({.reason = ExitReason::tpr_below_threshold});
+        break;
+      case WrmsrVirtual::self_ipi:
+        virtual_apic_.self_ipi(static_cast<std::uint8_t>(value));
+        break;
+      case WrmsrVirtual::apic_write:
+        virtual_apic_.page().set(apic_msr::offset(index), static_cast<std::uint32_t>(value));
+        vm_exit({.reason = ExitReason::apic_write, .qualification = apic_msr::offset(index)});
+        break;
+      case WrmsrVirtual::physical:
+      case WrmsrVirtual::general_protection:
+        break;  // a guest that does this is not modelled further: the write has no effect
+    }
+    if (virtual_deliverable()) take_interrupt();
+    return;
+  }
+  const bool apic = LocalApic::owns_msr(index);
+  cycles(apic ? config_.apic_msr_cycles : config_.msr_write_cycles);
+  if (!apic) return;
+  if (index == apic_msr::icr || index == apic_msr::tsc_deadline) synchronise();
+  apply(apic_.write_msr(index, value, now()));
+}
+
+CpuidResult Core::cpuid(std::uint32_t leaf, std::uint32_t subleaf) {
+  if (in_guest_)  // always exits (SDM 3, 26.1.2)
+    return exit_instruction(ExitReason::cpuid, 0, {.argument = leaf | std::uint64_t{subleaf} << 32, .cpuid = {}}).cpuid;
+  cycles(config_.cpuid_cycles);
+  CpuidResult result;
+  if (leaf == 1) result.ecx = 1u << 5 | (config_.x2apic ? 1u << 21 : 0) | (config_.tsc_deadline ? 1u << 24 : 0);
+  return result;
+}
+
+std::uint64_t Core::vmcall(std::uint64_t number, std::uint64_t argument) {
+  if (!in_guest_) return ~0ull;
+  return exit_instruction(ExitReason::vmcall, 0, {.value = number, .argument = argument, .cpuid = {}}).value;
+}
+
+void Core::set_tsc_deadline(Ps deadline) {
+  wrmsr(apic_msr::tsc_deadline, tsc_at(deadline, config_.frequency_mhz) + 1);
+}
+
+void Core::send_ipi(unsigned core, std::uint8_t vector) {
+  wrmsr(apic_msr::icr, std::uint64_t{core} << 32 | icr::assert_level::mask | vector);
+}
+
+void Core::apply(const ApicEffect& effect) {
+  if (effect.timer_changed) arm_timer();
+  if (effect.ipi) group_.send(*this, *effect.ipi);
+}
+
+void Core::arm_timer() {
+  ++timer_generation_;
+  const Ps due = apic_.next_deadline();
+  if (due != kNever) queue_.post(std::max(due, queue_.now()), *this, kTimer, timer_generation_);
+}
+
+void Core::accept(const InterruptMessage& message) {
+  if (apic_.accept(message.vector, message.level)) queue_.notify(interrupt_);
+}
+
+void Core::fire(std::uint32_t what, std::uint64_t arg) {
+  if (what == kTimer) {
+    if (arg != timer_generation_) return;
+    if (apic_.expire(queue_.now())) queue_.notify(interrupt_);
+    if (apic_.next_deadline() != kNever) arm_timer();
+    return;
+  }
+  if (preemption_posted_ == arg) preemption_posted_ = kNever;
+  if (in_guest_ && preemption_deadline_ <= queue_.now()) queue_.notify(interrupt_);
+}
+
+// -- VMX ----------------------------------------------------------------------------------------------------------------
+
+void Core::vmptrld(GuestState& guest) {
+  cycles(config_.vmcs_access_cycles);
+  guest_ = &guest;
+}
+
+std::uint64_t Core::vmread(std::uint32_t field) {
+  cycles(config_.vmcs_access_cycles);
+  std::uint64_t value = 0;
+  if (guest_->vmcs.read(field, value) != VmxError::none) throw std::logic_error("VMREAD of an unknown field");
+  return value;
+}
+
+void Core::vmwrite(std::uint32_t field, std::uint64_t value) {
+  cycles(config_.vmcs_access_cycles);
+  if (guest_->vmcs.write(field, value) != VmxError::none) throw std::logic_error("VMWRITE of an unknown or read-only field");
+}
+
+GuestState::Operand Core::exit_instruction(ExitReason reason, std::uint64_t qualification, GuestState::Operand operand) {
+  guest_->operand = operand;
+  return vm_exit({.reason = reason, .qualification = qualification, .instruction_length = instruction_length(reason)});
+}
+
+GuestState::Operand Core::vm_exit(const VmExit& exit) {
+  GuestState& guest = *guest_;
+  const Activity before = activity_;
+  ++exits_[static_cast<unsigned>(exit.reason)];
+  if (controls_.virtual_interrupt_delivery()) guest.vmcs.set<vmcs_field::guest_interrupt_status>(virtual_apic_.status());
+  guest.vmcs.set<vmcs_field::guest_rflags>(kRflagsFixed1 | (guest.interrupts_enabled ? kRflagsInterrupt : 0));
+  record_exit(guest.vmcs, exit);
+  in_guest_ = false;
+  host_enabled_ = false;
+  preemption_deadline_ = kNever;
+  activity_ = Activity::exit;
+  cycles(config_.exit_cycles);
+  guest.host->vm_exit(*this);
+  // What the VMM decoded belongs to this exit; the entry may run the guest's interrupt handlers, with exits of their own.
+  const GuestState::Operand operand = guest.operand;
+  enter(guest, true);
+  activity_ = before;
+  return operand;
+}
+
+void Core::enter(GuestState& guest, bool resume) {
+  assert(guest_ == &guest);
+  activity_ = Activity::exit;
+  host_enabled_ = false;
+  cycles(config_.entry_cycles);
+  guest.vmcs.set<vmcs_field::guest_rflags>(kRflagsFixed1 | (guest.interrupts_enabled ? kRflagsInterrupt : 0));
+  const EntryCheck check = check_vm_entry(guest.vmcs, capabilities_, group_.walk_port(), resume);
+  if (!check.passed()) throw std::logic_error("VM entry failed: " + std::string(check.what));
+  guest.vmcs.set_launched(true);
+  controls_ = VmControls::load(guest.vmcs);
+  if (controls_.virtual_interrupt_delivery()) {
+    virtual_apic_ = VirtualApic(std::span<std::uint8_t, kApicPageBytes>(memory_.ram() + controls_.virtual_apic_page, kApicPageBytes));
+    virtual_apic_.load_status(guest.vmcs.get<vmcs_field::guest_interrupt_status>());
+    virtual_apic_.update_ppr();
+  }
+  if (controls_.on_pin(pin::preemption_timer)) {
+    // SDM 3, 26.5.1: counts down as TSC bit kPreemptionTimerShift changes.
+    const unsigned shift = VmxCapabilities::kPreemptionTimerShift;
+    const std::uint64_t ticks = (tsc_at(now(), config_.frequency_mhz) >> shift) + guest.vmcs.get<vmcs_field::preemption_timer_value>();
+    preemption_deadline_ = tsc_to_ps(ticks << shift, config_.frequency_mhz);
+    if (preemption_deadline_ != preemption_posted_) {
+      preemption_posted_ = preemption_deadline_;
+      queue_.post(std::max(preemption_deadline_, queue_.now()), *this, kPreemption, preemption_deadline_);
+    }
+  }
+  in_guest_ = true;
+  activity_ = Activity::guest;
+  const std::uint32_t event = guest.vmcs.get<vmcs_field::entry_interruption_info>();
+  if (interruption::valid::get(event)) {
+    guest.vmcs.set<vmcs_field::entry_interruption_info>(event & ~static_cast<std::uint32_t>(interruption::valid::mask));
+    deliver_guest(static_cast<std::uint8_t>(interruption::vector::get(event)));
+  } else if (guest.interrupts_enabled && controls_.on(primary::interrupt_window_exiting)) {
+    guest_enabled();
+  }
+  if (interrupt_waiting()) synchronise();
+}
+
+void Core::run_guest(GuestState& guest, const std::function<void()>& body) {
+  guest_ = &guest;
+  const Activity before = activity_;
+  enter(guest, false);
+  activity_ = Activity::guest;
+  body();
+  in_guest_ = false;
+  activity_ = before;
+}
+
+// -- the group ------------------------------------------------------------------------------------------------------------
+
+class CoreGroup::WalkPort final : public MemoryPort {
+ public:
+  explicit WalkPort(MemorySystem& memory) : memory_(memory) {}
+  bool read(std::uint64_t address, std::span<std::uint8_t> bytes) override {
+    if (address + bytes.size() > memory_.ram_bytes()) return false;
+    std::memcpy(bytes.data(), memory_.ram() + address, bytes.size());
+    return true;
+  }
+  bool write(std::uint64_t address, std::span<const std::uint8_t> bytes) override {
+    if (address + bytes.size() > memory_.ram_bytes()) return false;
+    std::memcpy(memory_.ram() + address, bytes.data(), bytes.size());
+    return true;
+  }
+
+ private:
+  MemorySystem& memory_;
+};
+
+CoreGroup::CoreGroup(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue,
+                     sim::TransactionPool& pool, MemorySystem& memory, PacketLedger& ledger)
+    : sc_module(name),
+      interrupt_in("interrupt_in"),
+      queue_(queue),
+      pool_(pool),
+      memory_(memory),
+      ledger_(ledger),
+      ipi_latency_(config.ipi_latency_ns * kPsPerNs),
+      walk_port_(std::make_unique<WalkPort>(memory)) {
+  interrupt_in.register_nb_transport_fw(this, &CoreGroup::interrupt);
+  for (unsigned i = 0; i < config.cores; ++i)
+    cores_.push_back(std::make_unique<Core>(("core" + std::to_string(i)).c_str(), i, config, *this));
+  current_ = cores_.front().get();
+}
+
+tlm::tlm_sync_enum CoreGroup::interrupt(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
+  if (phase != tlm::BEGIN_REQ) return tlm::TLM_ACCEPTED;
+  std::uint32_t data = 0;
+  std::memcpy(&data, payload.get_data_ptr(), sizeof data);
+  ++interrupts_;
+  route(InterruptMessage::from_msi(payload.get_address(), data));
+  if (auto* extension = payload.get_extension<sim::RequesterExtension>()) extension->mark(Stage::interrupt, queue_.now());
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  phase = tlm::BEGIN_RESP;
+  return tlm::TLM_COMPLETED;
+}
+
+void CoreGroup::route(const InterruptMessage& message) {
+  for (auto& core : cores_) {
+    if (!core->apic_.matches(message)) continue;
+    core->accept(message);
+    if (message.mode == DeliveryMode::lowest_priority) return;
+  }
+}
+
+void CoreGroup::send(Core& from, const Ipi& ipi) {
+  // Packed for the queue: a fixed IPI is a vector and a destination; shorthands name the sender.
+  const std::uint64_t packed = ipi.message.destination | std::uint64_t{ipi.message.vector} << 32 |
+                               std::uint64_t{ipi.shorthand} << 40 | std::uint64_t{from.index_} << 42 |
+                               std::uint64_t{ipi.message.logical} << 63;
+  queue_.post(queue_.now() + ipi_latency_, *this, 0, packed);
+}
+
+void CoreGroup::fire(std::uint32_t, std::uint64_t packed) {
+  InterruptMessage message;
+  message.destination = static_cast<std::uint32_t>(packed);
+  message.vector = static_cast<std::uint8_t>(packed >> 32);
+  message.logical = packed >> 63;
+  const auto shorthand = static_cast<icr::Shorthand>(packed >> 40 & 3);
+  const unsigned sender = packed >> 42 & 0xffff;
+  if (shorthand == icr::none) return route(message);
+  for (auto& core : cores_)
+    if (shorthand != icr::all_but_self || core->index_ != sender) core->accept(message);
+}
+
+}  // namespace iovirt::cpu
