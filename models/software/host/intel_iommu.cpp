@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "models/software/host/intel_iommu.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "models/iommu/registers_spec.h"
+
+namespace iovirt::software {
+namespace {
+
+namespace reg = iommu::reg;
+
+constexpr unsigned kIrteBits = 9;                // IRTA.S: 2^(S+1) entries
+constexpr unsigned kIrtes = 1u << (kIrteBits + 1);
+constexpr unsigned kStatusWords = 16;
+constexpr unsigned kQueueEntries = 256;          // IQA.QS = 0
+constexpr std::size_t kDeferredLimit = 250;      // Linux IOVA_FQ_SIZE, then 256
+constexpr Ps kDeferredAge = 10 * kPsPerMs;       // IOVA_FQ_TIMEOUT
+constexpr std::uint64_t kDmaLimit = 1ull << 32;  // the DMA API hands out addresses below 4 GB first
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kPteReadWrite = iommu::paging_entry::R::mask | iommu::paging_entry::W::mask;
+
+unsigned shift_of(unsigned level) { return 12 + 9 * (level - 1); }
+
+}  // namespace
+
+IntelIommu::IntelIommu(HostKernel& kernel, std::uint64_t register_base, IommuMode mode)
+    : kernel_(kernel), registers_(register_base), mode_(mode) {}
+
+// 11.4.4.1: a command is written with the other enables as they are, and is done when its status bit says so.
+void IntelIommu::command(std::uint32_t bit) {
+  cpu::Cpu& cpu = kernel_.cpu();
+  constexpr std::uint32_t kEnables = reg::gcmd::kTE | reg::gcmd::kEAFL | reg::gcmd::kQIE | reg::gcmd::kIRE | reg::gcmd::kCFI;
+  const auto status = static_cast<std::uint32_t>(cpu.load(registers_ + reg::kGSTS, 4)) & kEnables;
+  cpu.store(registers_ + reg::kGCMD, 4, status | bit);
+  while ((cpu.load(registers_ + reg::kGSTS, 4) & bit) == 0) cpu.pause();
+}
+
+void IntelIommu::start() {
+  cpu::Cpu& cpu = kernel_.cpu();
+  root_table_ = kernel_.allocate(kPage, kPage);
+  queue_ = kernel_.allocate(kQueueEntries * iommu::descriptor::kBytes, kPage);
+  status_ = kernel_.allocate(64, 64);
+  irte_table_ = kernel_.allocate(kIrtes * iommu::irte::kBytes, kPage);
+
+  cpu.store(registers_ + reg::kRTADDR, 8, root_table_);
+  command(reg::gcmd::kSRTP);
+  cpu.store(registers_ + reg::kIQT, 8, 0);
+  cpu.store(registers_ + reg::kIQA, 8, queue_);
+  command(reg::gcmd::kQIE);
+
+  // The fault event is an MSI of the IOMMU's own: it is not remapped (5.1.6).
+  const std::uint8_t vector = kernel_.allocate_vector([this] { fault_interrupt(); });
+  cpu.store(registers_ + reg::kFEDATA, 4, vector);
+  cpu.store(registers_ + reg::kFEADDR, 4, 0xfee00000);
+  cpu.store(registers_ + reg::kFEUADDR, 4, 0);
+  cpu.store(registers_ + reg::kFECTL, 4, 0);
+
+  const std::uint64_t ecap = cpu.load(registers_ + reg::kECAP, 8);
+  if (reg::ecap::IR::get(ecap)) {
+    cpu.store(registers_ + reg::kIRTA, 8, irte_table_ | reg::irta::EIME::mask | reg::irta::S::of(kIrteBits));
+    command(reg::gcmd::kSIRTP);
+    invalidate({{iommu::descriptor::interrupt_entry_cache, 0}});
+    command(reg::gcmd::kIRE);
+  } else {
+    irte_table_ = 0;
+  }
+  invalidate({{iommu::descriptor::context_cache | iommu::descriptor::G::of(1), 0},
+              {iommu::descriptor::iotlb | iommu::descriptor::G::of(1), 0}});
+  command(reg::gcmd::kTE);
+}
+
+IntelIommu::Domain& IntelIommu::create_domain() {
+  domains_.push_back(Domain{next_domain_++, kernel_.allocate(kPage, kPage), kDmaLimit, {}});
+  return domains_.back();
+}
+
+void IntelIommu::write_context(Bdf function, std::uint64_t low, std::uint64_t high) {
+  cpu::Cpu& cpu = kernel_.cpu();
+  const std::uint64_t root = root_table_ + (function >> 8) * iommu::root_entry::kBytes;
+  std::uint64_t table = iommu::root_entry::CTP::in_place(cpu.load(root, 8));
+  if (table == 0) {
+    table = kernel_.allocate(kPage, kPage);
+    cpu.store(root, 8, table | iommu::root_entry::P::mask);
+  }
+  const std::uint64_t entry = table + (function & 0xff) * iommu::context_entry::kBytes;
+  cpu.store(entry + 8, 8, high);
+  cpu.store(entry, 8, low);
+  const std::uint64_t domain = iommu::context_entry::DID::get(high);
+  invalidate({{iommu::descriptor::context_cache | iommu::descriptor::G::of(3) | iommu::descriptor::DID::of(domain) |
+                   iommu::descriptor::SID::of(function),
+               0},
+              {iommu::descriptor::iotlb | iommu::descriptor::G::of(2) | iommu::descriptor::DID::of(domain), 0}});
+}
+
+void IntelIommu::attach(Bdf function, Domain& domain) {
+  std::erase_if(devices_, [&](const DeviceDomain& d) { return d.function == function; });
+  devices_.push_back({function, &domain});
+  write_context(function, domain.root | iommu::context_entry::P::mask,
+                iommu::context_entry::AW::of(2) | iommu::context_entry::DID::of(domain.id));
+}
+
+void IntelIommu::attach_pass_through(Bdf function) {
+  std::erase_if(devices_, [&](const DeviceDomain& d) { return d.function == function; });
+  devices_.push_back({function, nullptr});
+  write_context(function,
+                iommu::context_entry::P::mask | iommu::context_entry::TT::of(iommu::context_entry::pass_through),
+                iommu::context_entry::AW::of(2) | iommu::context_entry::DID::of(next_domain_++));
+}
+
+/// Address of the entry for `iova` at `level` (1 is the leaf), tables on the way made.
+std::uint64_t IntelIommu::walk_to(Domain& domain, std::uint64_t iova, unsigned level) {
+  cpu::Cpu& cpu = kernel_.cpu();
+  std::uint64_t table = domain.root;
+  for (unsigned at = 4;; --at) {
+    const std::uint64_t entry = table + ((iova >> shift_of(at)) & 511) * 8;
+    if (at == level) return entry;
+    const std::uint64_t value = cpu.load(entry, 8);
+    table = iommu::paging_entry::Address::in_place(value);
+    if ((value & kPteReadWrite) == 0) {
+      table = kernel_.allocate(kPage, kPage);
+      cpu.store(entry, 8, table | kPteReadWrite);
+    }
+  }
+}
+
+void IntelIommu::map_range(Domain& domain, std::uint64_t iova, std::uint64_t address, std::uint64_t bytes,
+                           std::uint64_t page_bytes) {
+  cpu::Cpu& cpu = kernel_.cpu();
+  while (bytes != 0) {
+    unsigned level = page_bytes >= 1ull << 30 ? 3 : page_bytes >= 1ull << 21 ? 2 : 1;
+    while (level > 1 && (((iova | address) & ((1ull << shift_of(level)) - 1)) != 0 || bytes < 1ull << shift_of(level))) --level;
+    const std::uint64_t entry = walk_to(domain, iova, level);
+    cpu.store(entry, 8, address | kPteReadWrite | (level > 1 ? iommu::paging_entry::PS::mask : 0));
+    const std::uint64_t step = 1ull << shift_of(level);
+    iova += step;
+    address += step;
+    bytes -= std::min(bytes, step);
+  }
+}
+
+IntelIommu::Domain* IntelIommu::domain_of(Bdf function) {
+  for (DeviceDomain& device : devices_)
+    if (device.function == function) return device.domain;
+  if (mode_ == IommuMode::off || mode_ == IommuMode::passthrough) {
+    attach_pass_through(function);
+    return nullptr;
+  }
+  Domain& domain = create_domain();
+  attach(function, domain);
+  return &domain;
+}
+
+// Linux dma_map_page: an I/O virtual address, a leaf entry; no flush, since nothing was cached for an absent page.
+std::uint64_t IntelIommu::map(Bdf function, std::uint64_t address, std::size_t bytes) {
+  Domain* domain = domain_of(function);
+  if (!domain) return address;
+  const std::uint64_t first = address & ~(kPage - 1);
+  const std::uint64_t pages = (address + bytes - first + kPage - 1) / kPage;
+  std::uint64_t iova;
+  if (pages == 1 && !domain->free_iovas.empty()) {
+    iova = domain->free_iovas.back();
+    domain->free_iovas.pop_back();
+  } else {
+    domain->next_iova -= pages * kPage;
+    iova = domain->next_iova;
+  }
+  kernel_.cpu().compute(kernel_.costs().iova_cycles);
+  map_range(*domain, iova, first, pages * kPage, kPage);
+  return iova | (address & (kPage - 1));
+}
+
+void IntelIommu::unmap(Bdf function, std::uint64_t bus_address, std::size_t bytes) {
+  Domain* domain = domain_of(function);
+  if (!domain) return;
+  ++unmaps_;
+  cpu::Cpu& cpu = kernel_.cpu();
+  const std::uint64_t first = bus_address & ~(kPage - 1);
+  const std::uint64_t pages = (bus_address + bytes - first + kPage - 1) / kPage;
+  for (std::uint64_t i = 0; i < pages; ++i) cpu.store(walk_to(*domain, first + i * kPage, 1), 8, 0);
+  cpu.compute(kernel_.costs().iova_cycles);
+  if (mode_ == IommuMode::deferred) {
+    if (deferred_.empty()) oldest_deferred_ = cpu.now();
+    deferred_.push_back({domain, first, pages * kPage});
+    if (deferred_.size() >= kDeferredLimit || cpu.now() - oldest_deferred_ >= kDeferredAge) flush_deferred();
+    return;
+  }
+  for (std::uint64_t i = 0; i < pages; ++i)
+    invalidate({{iommu::descriptor::iotlb | iommu::descriptor::G::of(3) | iommu::descriptor::DID::of(domain->id),
+                 first + i * kPage}});
+  for (std::uint64_t i = 0; i < pages; ++i) domain->free_iovas.push_back(first + i * kPage);
+}
+
+void IntelIommu::flush_deferred() {
+  std::vector<Deferred> batch;
+  batch.swap(deferred_);  // others may unmap while this one waits
+  invalidate({{iommu::descriptor::iotlb | iommu::descriptor::G::of(1), 0}});
+  for (const Deferred& range : batch)
+    for (std::uint64_t at = 0; at < range.bytes; at += kPage) range.domain->free_iovas.push_back(range.iova + at);
+}
+
+// Descriptors and a wait, under the queue's lock with interrupts off as Linux's qi_submit_sync; then everything is
+// carried out when the status word holds this wait's number (6.5.2.8).
+void IntelIommu::invalidate(std::initializer_list<Descriptor> descriptors) {
+  cpu::Cpu& cpu = kernel_.cpu();
+  const bool enabled = cpu.interrupts_enabled();
+  cpu.cli();
+  while (queue_locked_) cpu.pause();
+  queue_locked_ = true;
+  const std::uint32_t sequence = ++wait_sequence_;
+  const std::uint64_t status = status_ + (sequence % kStatusWords) * 4;
+  const auto put = [&](std::uint64_t low, std::uint64_t high) {
+    const std::uint64_t slot = queue_ + queue_tail_ * iommu::descriptor::kBytes;
+    queue_tail_ = (queue_tail_ + 1) % kQueueEntries;
+    cpu.store(slot, 8, low);
+    cpu.store(slot + 8, 8, high);
+  };
+  for (const Descriptor& descriptor : descriptors) put(descriptor.low, descriptor.high);
+  put(iommu::descriptor::wait | iommu::descriptor::SW::mask | iommu::descriptor::StatusData::of(sequence), status);
+  cpu.store(registers_ + reg::kIQT, 8, queue_tail_ * std::uint64_t{iommu::descriptor::kBytes});
+  queue_locked_ = false;
+  if (enabled) cpu.sti();
+  while (cpu.load(status, 4) != sequence) cpu.pause();
+}
+
+MsiMessage IntelIommu::install(Bdf function, std::uint64_t low) {
+  if (next_irte_ == kIrtes) throw std::runtime_error("the interrupt-remapping table is full");
+  cpu::Cpu& cpu = kernel_.cpu();
+  const std::uint16_t index = next_irte_++;
+  const std::uint64_t entry = irte_table_ + index * std::uint64_t{iommu::irte::kBytes};
+  const std::uint64_t high = cpu.load(entry + 8, 8) | iommu::irte::SID::of(function) | iommu::irte::SVT::of(1);
+  cpu.store(entry + 8, 8, high);
+  cpu.store(entry, 8, low | iommu::irte::P::mask);
+  invalidate({{iommu::descriptor::interrupt_entry_cache | iommu::descriptor::InterruptG::mask |
+                   iommu::descriptor::IIDX::of(index),
+               0}});
+  using namespace iommu::interrupt_request;
+  return {kBase | Format::mask | HandleLow::of(index) | HandleHigh::of(index >> 15), 0};
+}
+
+MsiMessage IntelIommu::compose(Bdf function, std::uint8_t vector, std::uint32_t apic_id) {
+  domain_of(function);  // a device that may interrupt may also write: it needs its context entry
+  if (irte_table_ == 0) return {0xfee00000ull | std::uint64_t{apic_id} << 12, vector};
+  return install(function, iommu::irte::Vector::of(vector) | iommu::irte::DST::of(apic_id));
+}
+
+MsiMessage IntelIommu::compose_posted(Bdf function, const PostedTarget& target) {
+  const std::uint64_t entry = irte_table_ + next_irte_ * std::uint64_t{iommu::irte::kBytes};
+  kernel_.cpu().store(entry + 8, 8, iommu::irte::PDAH::of(target.descriptor >> 32));
+  return install(function, iommu::irte::IM::mask | iommu::irte::Vector::of(target.vector) |
+                               iommu::irte::PDAL::of((target.descriptor & 0xffff'ffff) >> 6));
+}
+
+// 7.3: read each record that is set, free it, then clear overflow; the next fault raises the event again.
+void IntelIommu::fault_interrupt() {
+  cpu::Cpu& cpu = kernel_.cpu();
+  const std::uint64_t cap = cpu.load(registers_ + reg::kCAP, 8);
+  const std::uint64_t base = registers_ + reg::cap::FRO::get(cap) * 16;
+  const std::uint64_t records = reg::cap::NFR::get(cap) + 1;
+  const auto first = reg::fsts::FRI::get(cpu.load(registers_ + reg::kFSTS, 4));
+  for (std::uint64_t i = 0; i < records; ++i) {
+    const std::uint64_t record = base + ((first + i) % records) * 16;
+    const std::uint64_t high = cpu.load(record + 8, 8);
+    if (!reg::record::F::get(high)) break;
+    const std::uint64_t low = cpu.load(record, 8);
+    FaultReport report;
+    report.source = static_cast<std::uint16_t>(reg::record::SID::get(high));
+    report.reason = static_cast<std::uint8_t>(reg::record::FR::get(high));
+    report.address = reg::record::FI::in_place(low);
+    report.read = reg::record::T::get(high) != 0;
+    faults_.push_back(report);
+    cpu.store(record + 8, 8, reg::record::F::mask);
+  }
+  cpu.store(registers_ + reg::kFSTS, 4, reg::fsts::kPFO);
+}
+
+}  // namespace iovirt::software

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "models/software/vhost/virtio_nic_function.h"
+
+namespace iovirt::software {
+namespace {
+
+// vhost in the kernel signals through an eventfd; QEMU's loop makes a system call for each frame and each signal, reads
+// and writes the tap through buffers of its own.
+VhostPersonality personality_of(virtio::Backend backend, const Costs& costs) {
+  VhostPersonality personality;
+  if (backend == virtio::Backend::vhost) {
+    personality.frame_cycles = costs.vhost_frame_cycles;
+    personality.signal_cycles = costs.eventfd_signal_cycles;
+  } else {
+    personality.frame_cycles = costs.qemu_frame_cycles + costs.syscall_cycles;
+    personality.signal_cycles = costs.syscall_cycles + costs.eventfd_signal_cycles;
+    personality.batch = 1;
+    personality.bounce_rx = true;
+  }
+  return personality;
+}
+
+}  // namespace
+
+VirtioNicFunction::VirtioNicFunction(const virtio::Config& config, const MacAddress& mac, HostKernel& kernel, Vm& vm,
+                                     HostPort& port, unsigned worker_core)
+    : kernel_(kernel),
+      vm_(vm),
+      port_(port),
+      backend_(config.backend),
+      transport_(virtio::net_identity(config, mac), *this),
+      vhost_(kernel.scheduler().cpu(worker_core), memory_, port, personality_of(config.backend, kernel.costs()), *this) {
+  memory_.add(0, vm_.memory_bytes(), vm_.memory_base());
+}
+
+void VirtioNicFunction::queue_enabled(unsigned queue, const virtio::QueueLayout& layout, std::uint64_t features) {
+  vhost_.start(queue, layout, features);
+  if (const auto address = transport_.notify_address(queue))
+    vm_.add_ioeventfd(*address, [this, queue] { notify(queue); });
+  kernel_.scheduler().wake(*thread_);
+}
+
+void VirtioNicFunction::notify(unsigned queue) {
+  vhost_.notify(queue);
+  kernel_.scheduler().wake(*thread_);
+}
+
+void VirtioNicFunction::reset() {
+  vm_.remove_ioeventfds();
+  vhost_.stop();
+}
+
+void VirtioNicFunction::message(const virtio::Message& message) { vm_.signal_msi({message.address, message.data}); }
+
+void VirtioNicFunction::signal(unsigned queue) {
+  if (const auto interrupt = transport_.interrupt(queue)) vm_.signal_msi({interrupt->address, interrupt->data});
+}
+
+void VirtioNicFunction::broken(unsigned, virtio::RingError) {
+  if (const auto interrupt = transport_.needs_reset()) vm_.signal_msi({interrupt->address, interrupt->data});
+}
+
+void VirtioNicFunction::work() {
+  for (;;) {
+    while (vhost_.has_work()) {
+      if (backend_ == virtio::Backend::qemu) kernel_.cpu().compute(kernel_.costs().qemu_loop_cycles);
+      vhost_.run_once();
+      kernel_.cond_resched();
+    }
+    kernel_.scheduler().block();
+  }
+}
+
+}  // namespace iovirt::software

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// An IOMMU between a requester and a memory, an interrupt sink, and a script that drives them.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <vector>
+
+#include <systemc>
+#include <tlm>
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+
+#include "lib/sim/event_queue.h"
+#include "lib/sim/transaction.h"
+#include "models/iommu/iommu_module.h"
+#include "models/iommu/registers_spec.h"
+#include "test/support/iommu_rig.h"
+#include "test/support/iommu_tables.h"
+
+namespace iovirt::test {
+
+/// Answers every access after a fixed time, any number of them at once. Writes land, and reads look, at the end.
+class TimedMemory : public sc_core::sc_module, private sim::Actor {
+ public:
+  struct Access {
+    Ps at;
+    bool write;
+    std::uint64_t address;
+    unsigned bytes;
+  };
+
+  TimedMemory(sc_core::sc_module_name name, SparseMemory& data, sim::EventQueue& queue);
+  tlm_utils::simple_target_socket<TimedMemory> in{"in"};
+  Ps read_latency = 100 * kPsPerNs, write_latency = 50 * kPsPerNs;
+  bool offers_debug = true;
+  std::vector<Access> accesses;  ///< in the order of arrival
+
+ private:
+  void fire(std::uint32_t what, std::uint64_t arg) override;
+  tlm::tlm_sync_enum nb(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  unsigned debug(tlm::tlm_generic_payload& payload);
+  bool access(tlm::tlm_generic_payload& payload);
+  SparseMemory& data_;
+  sim::EventQueue& queue_;
+};
+
+class IommuBench : public sc_core::sc_module {
+ public:
+  SC_HAS_PROCESS(IommuBench);
+  /// `script` runs in an SC_THREAD once `run` has been called; what it throws is thrown by `run`.
+  IommuBench(sc_core::sc_module_name name, const iommu::Config& config, std::function<void(IommuBench&)> script);
+  void run();
+
+  // -- the script's tools ------------------------------------------------------------------------------------------
+  void write(std::uint32_t offset, std::uint64_t value, unsigned bytes = 4);
+  std::uint64_t read(std::uint32_t offset, unsigned bytes = 4);
+  /// Everything on, with a device per call of add_device.
+  void enable(bool extended = false);
+  std::uint64_t add_device(std::uint16_t source, std::uint16_t domain = 1);
+  void submit(const DescriptorWords& words);
+
+  /// Sends now; the index of its entry in `requests`.
+  std::size_t send(std::uint16_t source, bool is_write, std::uint64_t address, unsigned bytes = 64, std::uint32_t data = 0);
+  std::size_t msi(std::uint16_t source, unsigned index) { return send(source, true, msi_address(index), 4); }
+  /// Until every request has been answered and nothing happens any more.
+  void settle(double ns = 10'000) { sc_core::wait(ns, sc_core::SC_NS); }
+
+  struct Request {
+    Ps sent = 0, answered = 0;
+    tlm::tlm_response_status status = tlm::TLM_INCOMPLETE_RESPONSE;
+    std::uint64_t address = 0;
+    std::uint32_t data = 0;  ///< the first bytes read
+  };
+  struct Message {
+    Ps at;
+    std::uint64_t address;
+    std::uint32_t data;
+    std::uint16_t requester;
+    sim::TlpKind kind;
+  };
+  double took_ns(std::size_t request) const { return ps_to_ns(requests[request].answered - requests[request].sent); }
+  /// Accesses to memory below and above the tables, in order.
+  std::vector<TimedMemory::Access> data_accesses() const;
+  const iommu::Statistics& statistics() const { return iommu.statistics(); }
+
+  SparseMemory data;
+  IommuTables tables{data};
+  sim::EventQueue queue{"queue"};
+  sim::TransactionPool pool;
+  iommu::Iommu iommu;
+  TimedMemory memory{"memory", data, queue};
+  tlm_utils::simple_initiator_socket<IommuBench> dma{"dma"}, registers{"registers"};
+  tlm_utils::simple_target_socket<IommuBench> interrupts{"interrupts"};
+  std::vector<Request> requests;
+  std::vector<Message> messages;
+
+ private:
+  void script_thread();
+  tlm::tlm_sync_enum answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  tlm::tlm_sync_enum interrupted(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  std::function<void(IommuBench&)> script_;
+  std::exception_ptr failure_;
+};
+
+}  // namespace iovirt::test
