@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "models/platform/config_loader.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "models/platform/data_files.h"
+
+namespace iovirt::platform {
+
+using software::TrafficSource;
+
+namespace {
+
+const std::vector<std::string_view> kProfiledRoots = {"cpu", "memory", "pcie", "iommu", "nic", "virtio", "software"};
+
+const std::vector<std::string> kSampleCaptures = {"examples/traffic/iperf3.pcapng", "examples/traffic/http.pcapng",
+                                                  "examples/traffic/redis.pcapng", "examples/traffic/dns.pcapng"};
+
+}  // namespace
+
+LoadedConfig::LoadedConfig(const ConfigRequest& request) {
+  if (!request.file.empty()) {
+    const auto parent = std::filesystem::path(request.file).parent_path();
+    if (!parent.empty()) folders_.push_back(parent.string());
+  }
+  folders_.emplace_back(".");
+  for (std::string& folder : data_folders()) folders_.push_back(std::move(folder));
+
+  // Which profile to start from is itself configured: read once to know it.
+  Config scratch;
+  ConfigReader peek(config_target(scratch));
+  apply(request, peek);
+  const bool named = scratch.profile.find('/') == std::string::npos && !scratch.profile.ends_with(".json");
+  const std::string path = named ? fmt::format("models/platform/profiles/{}.json", scratch.profile) : scratch.profile;
+  const std::string profile = named ? find_file(path, data_folders()) : found(path);
+  if (profile.empty()) peek.fail("profile", fmt::format("{}: no such profile (expected the name of one that comes with iovirt, or a file)", scratch.profile));
+
+  reader_.profile_file(profile);
+  reader_.require_profile(kProfiledRoots, profile);
+  apply(request, reader_);
+  check_traffic_keys();
+  check_models();
+  if (config_.traffic.source == TrafficSource::pcap && config_.traffic.file.empty() && config_.traffic.files.empty())
+    config_.traffic.files = kSampleCaptures;
+}
+
+void LoadedConfig::apply(const ConfigRequest& request, ConfigReader& reader) const {
+  if (!request.file.empty()) reader.file(request.file);
+  for (const auto& [assignment, origin] : request.assignments) reader.set(assignment, origin);
+}
+
+/// A key that the chosen source does not read would load silently: it is refused when it was given together with the
+/// source or after it. (One from an earlier layer is merely out of use.)
+void LoadedConfig::check_traffic_keys() const {
+  struct Use {
+    std::string_view key;
+    std::vector<TrafficSource> sources;
+  };
+  using enum TrafficSource;
+  static const std::vector<Use> uses = {
+      {"file", {pcap}}, {"files", {pcap}}, {"speed", {pcap}}, {"server_mac", {pcap}}, {"macs", {pcap}}, {"spread", {pcap}},
+      {"size_bytes", {udp_stream, udp_rr, poisson}}, {"packets", {udp_stream, udp_rr, imix, poisson}},
+      {"rate_pps", {udp_stream, imix, poisson}}, {"direction", {udp_stream, imix, poisson}}, {"think_ns", {udp_rr}}};
+  const TrafficSource source = config_.traffic.source;
+  for (const Use& use : uses) {
+    const std::string path = fmt::format("traffic.{}", use.key);
+    const unsigned layer = reader_.layer(path);
+    if (layer == 0 || layer < reader_.layer("traffic.source")) continue;
+    if (std::find(use.sources.begin(), use.sources.end(), source) != use.sources.end()) continue;
+    std::vector<std::string_view> names;
+    for (const auto& [name, value] : EnumNames<TrafficSource>::values)
+      if (std::find(use.sources.begin(), use.sources.end(), value) != use.sources.end()) names.push_back(name);
+    const auto* current = std::find_if(std::begin(EnumNames<TrafficSource>::values), std::end(EnumNames<TrafficSource>::values),
+                                       [&](const auto& entry) { return entry.second == source; });
+    reader_.fail(path, fmt::format("has no effect with traffic.source {}: expected it only with {}", current->first, fmt::join(names, ", ")));
+  }
+  if (reader_.layer("traffic.macs") != 0 && !config_.traffic.macs.empty() && reader_.layer("traffic.server_mac") != 0)
+    reader_.fail("traffic.server_mac", "is given beside traffic.macs: expected one of them");
+}
+
+/// The models' own rules name a key below their folder: "iotlb.ways: ...".
+void LoadedConfig::check_models() const {
+  const auto check = [&](std::string_view folder, const auto& model) {
+    if constexpr (requires { model.validate(); }) {
+      try {
+        model.validate();
+      } catch (const std::invalid_argument& error) {
+        std::string_view what = error.what();
+        const std::string prefix = fmt::format("{}.", folder);
+        if (what.starts_with(prefix)) what.remove_prefix(prefix.size());
+        const std::size_t colon = what.find(": ");
+        if (colon == std::string_view::npos) reader_.fail(folder, what);
+        reader_.fail(fmt::format("{}.{}", folder, what.substr(0, colon)), what.substr(colon + 2));
+      }
+    }
+  };
+  check("cpu", config_.cpu);
+  check("memory", config_.memory);
+  check("pcie", config_.pcie);
+  check("iommu", config_.iommu);
+  check("nic", config_.nic);
+  check("virtio", config_.virtio);
+  check("software", config_.software);
+}
+
+void LoadedConfig::check_mode(Mode mode) const {
+  const nic::Config& nic = config_.nic;
+  if (mode == Mode::sriov && config_.vms > nic.total_vfs)
+    reader_.fail("vms", fmt::format("{} VMs, but the NIC has {} VFs: mode sriov expects at most nic.total_vfs", config_.vms, nic.total_vfs));
+  // The physical function keeps a pool.
+  if ((mode == Mode::sriov || mode == Mode::vmdq) && config_.vms >= nic.pools)
+    reader_.fail("vms", fmt::format("{} VMs, but the NIC has {} pools, one of them the host's: mode {} expects fewer VMs than nic.pools",
+                                    config_.vms, nic.pools, name_of(mode)));
+}
+
+std::string LoadedConfig::found(const std::string& path) const { return find_file(path, folders_); }
+
+software::Traffic LoadedConfig::traffic(unsigned receivers) const {
+  software::TrafficConfig traffic = config_.traffic;
+  // What is found nowhere keeps its name, and is reported under it.
+  const auto locate = [&](std::string& path) {
+    if (std::string there = found(path); !there.empty()) path = std::move(there);
+  };
+  if (!traffic.file.empty()) locate(traffic.file);
+  for (std::string& file : traffic.files) locate(file);
+  // Rules may name VMs that a mode without VMs does not have: there everything is the host's.
+  if (receivers < config_.vms)
+    for (software::MacRule& rule : traffic.macs)
+      if (rule.vm < config_.vms) rule.vm = 0;
+  try {
+    return software::prepare_traffic(traffic, receivers, config_.nic.link_speed_mbps);
+  } catch (const software::TrafficError& error) {
+    reader_.fail(fmt::format("traffic.{}", error.key), error.what());
+  }
+}
+
+}  // namespace iovirt::platform

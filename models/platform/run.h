@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// One mode, from a machine that does not exist yet to its results.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/time.h"
+#include "models/platform/config.h"
+#include "models/platform/results.h"
+#include "models/software/workloads/traffic.h"
+
+namespace iovirt::platform {
+
+/// Told now and then how far a run is; never asked by the simulation.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  virtual void update(std::uint64_t packets_done, std::uint64_t packets_total, Ps simulated) = 0;
+};
+
+/// Builds the machine for `mode`, runs `traffic` through it and reports. REQUIRES: the configuration has been checked
+/// for the mode (LoadedConfig::check_mode) and the traffic prepared for its receivers. May be called again and again.
+RunResult run_mode(const Config& config, Mode mode, const software::Traffic& traffic, Progress& progress);
+
+}  // namespace iovirt::platform

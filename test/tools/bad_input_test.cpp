@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// Every kind of bad input, given to the program as a user would: exit status 2, a message that names file and key and
+// says what was expected, nothing on stdout, and no results.
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <sys/wait.h>
+
+#include "test/support/capture_file.h"
+#include "test/support/catch.h"
+
+using iovirt::test::ethernet;
+using iovirt::test::Pcap;
+using Catch::Matchers::ContainsSubstring;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::array<std::uint8_t, 6> kServer = {2, 0, 0, 0, 1, 0}, kClient = {2, 0, 0, 0, 9, 0};
+
+struct Bench {
+  iovirt::test::TemporaryFolder folder;
+
+  struct Outcome {
+    int status;
+    std::string out, err;
+  };
+
+  Outcome run(const std::vector<std::string>& arguments) const {
+    std::string command = "cd " + quoted(folder.path()) + " && " + quoted(IOVIRT_COMMAND);
+    for (const std::string& argument : arguments) command += " " + quoted(argument);
+    command += " >" + quoted(folder / "stdout") + " 2>" + quoted(folder / "stderr");
+    const int status = std::system(command.c_str());
+    REQUIRE(WIFEXITED(status));
+    return {WEXITSTATUS(status), text("stdout"), text("stderr")};
+  }
+
+  /// Runs `compare` on a configuration called two_node.json, in the current folder.
+  void refused(const std::string& config, const std::string& message, std::vector<std::string> more = {}) const {
+    folder.write("two_node.json", config);
+    more.insert(more.begin(), {"compare", "two_node.json", "--out", "r"});
+    refused_call(more, message);
+  }
+  void refused_call(const std::vector<std::string>& arguments, const std::string& message) const {
+    const Outcome outcome = run(arguments);
+    INFO(outcome.err);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.out.empty());
+    CHECK_THAT(outcome.err, ContainsSubstring(message));
+    CHECK(outcome.err.find('\n') == outcome.err.size() - 1);
+    CHECK_FALSE(fs::exists(folder / "r"));
+    CHECK_FALSE(fs::exists(folder / "out"));
+  }
+  void refused_capture(const iovirt::test::Bytes& capture, const std::string& message) const {
+    folder.write("x.pcap", capture);
+    refused(R"({"traffic": {"file": "x.pcap"}})", "two_node.json: $.traffic.file: x.pcap: " + message);
+  }
+
+ private:
+  static std::string quoted(const std::string& text) { return "'" + text + "'"; }
+  std::string text(const std::string& name) const {
+    std::stringstream all;
+    all << std::ifstream(folder / name).rdbuf();
+    return all.str();
+  }
+};
+
+const std::string kUdp = R"("traffic": {"source": "udp_stream", "packets": 10})";
+
+}  // namespace
+
+TEST_CASE("bad input: an unknown key") {
+  Bench().refused(R"({"iommu": {"walkerz": 512}})", "two_node.json: $.iommu.walkerz: unknown key (did you mean walkers?)");
+  Bench().refused("{}", "--set: $.iommu.walkerz: unknown key (did you mean walkers?)", {"--set", "iommu.walkerz=5"});
+}
+
+TEST_CASE("bad input: a value of the wrong type") {
+  Bench().refused(R"({"iommu": {"walkers": "six"}})", "two_node.json: $.iommu.walkers: \"six\" is a string: expected an integer from 1 to 256");
+}
+
+TEST_CASE("bad input: a negative number") {
+  Bench().refused(R"({"iommu": {"walkers": -1}})", "two_node.json: $.iommu.walkers: -1 is out of range: expected an integer from 1 to 256");
+}
+
+TEST_CASE("bad input: a number that overflows") {
+  Bench().refused(R"({"iommu": {"walkers": 99999999999}})", "two_node.json: $.iommu.walkers: 99999999999 is out of range");
+  Bench().refused(R"({"traffic": {"seed": 18446744073709551616}})", "two_node.json: $.traffic.seed: ");
+  Bench().refused("{}", "--seed: $.traffic.seed: -1 is out of range", {"--seed", "-1"});
+}
+
+TEST_CASE("bad input: an unknown mode") {
+  Bench().refused_call({"run", "--mode", "sriovv", "--out", "r"},
+                       "--mode: unknown mode \"sriovv\" (did you mean sriov?): expected native, emulated, virtio, vmdq, assigned, sriov");
+  Bench().refused_call({"compare", "--modes", "native,pigeon", "--out", "r"}, "--modes: unknown mode \"pigeon\": expected native, ");
+  Bench().refused(R"({"mode": "nativ"})", "two_node.json: $.mode: unknown value \"nativ\" (did you mean native?)");
+}
+
+TEST_CASE("bad input: more VMs than VFs") {
+  Bench().refused(R"({"vms": 5, "nic": {"total_vfs": 4}, )" + kUdp + "}", "two_node.json: $.vms: 5 VMs, but the NIC has 4 VFs");
+  Bench().refused(R"({"vms": 8})", "two_node.json: $.vms: 8 is out of range: expected an integer from 1 to 7");
+}
+
+TEST_CASE("bad input: a missing file") {
+  Bench().refused_call({"compare", "three_node.json", "--out", "r"}, "three_node.json: cannot be read: No such file or directory");
+  Bench().refused(R"({"traffic": {"file": "y.pcap"}})",
+                  "two_node.json: $.traffic.file: y.pcap: cannot be read: No such file or directory (expected a pcap or pcapng file)");
+  Bench().refused(R"({"profile": "fast"})", "two_node.json: $.profile: fast: no such profile");
+}
+
+TEST_CASE("bad input: not a capture") {
+  Bench().refused_capture({'#', '!', '/', 'b', 'i', 'n', '/', 's', 'h', '\n', 'l', 's', '\n'}, "is not a capture (expected pcap or pcapng)");
+  Bench().refused_capture({}, "is an empty file: not a capture");
+}
+
+TEST_CASE("bad input: a truncated capture") {
+  auto cut = Pcap().add(1, ethernet(kServer, kClient)).add(2, ethernet(kServer, kClient)).bytes;
+  cut.resize(cut.size() - 7);
+  Bench().refused_capture(cut, "truncated capture: cut off at packet 2");
+}
+
+TEST_CASE("bad input: an empty capture") { Bench().refused_capture(Pcap().bytes, "is an empty capture: expected at least one packet"); }
+
+TEST_CASE("bad input: a frame above the MTU") {
+  Bench().refused_capture(Pcap().add(1, ethernet(kServer, kClient)).add(2, ethernet(kServer, kClient, 9014)).bytes,
+                          "packet 2 has 9014 bytes, above the MTU: expected at most 1514");
+  Bench().refused(R"({"traffic": {"source": "udp_stream", "size_bytes": 1515}})",
+                  "two_node.json: $.traffic.size_bytes: 1515 is out of range: expected an integer from 60 to 1514 bytes");
+}
+
+TEST_CASE("bad input: an output folder that cannot be written") {
+  const Bench bench;
+  bench.folder.write("two_node.json", "{" + kUdp + "}");
+  bench.refused_call({"compare", "two_node.json", "--out", "two_node.json"}, "--out: two_node.json: ");
+  bench.refused_call({"compare", "two_node.json", "--out", "/proc/iovirt"}, "(expected a folder that can be written)");
+}
+
+TEST_CASE("bad input: a JSON syntax error") {
+  Bench().refused("{\n  \"vms\": 3,\n  \"mode\": native\n}", "two_node.json: line 3, column 12: JSON syntax error: ");
+  Bench().refused("", "two_node.json: line 1, column 1: JSON syntax error: ");
+  Bench().refused(R"({"vms": 1, "vms": 2})", "two_node.json: $.vms: key given twice");
+}
