@@ -13,11 +13,15 @@ void ActivityLog::append(Activity activity, Ps duration) {
   if (duration == 0) return;
   const bool same = valid_ != 0 && ring_[(appended_ - 1) % kHistory].activity == activity;
   if (!same) {
-    const Segment segment{end_, totals_, activity};
-    if (appended_ % kHistory >= ring_.size())
+    const Segment segment{totals_, activity};
+    const std::size_t slot = appended_ % kHistory;
+    if (slot >= ring_.size()) {
       ring_.push_back(segment);
-    else
-      ring_[appended_ % kHistory] = segment;
+      begins_.push_back(end_);
+    } else {
+      ring_[slot] = segment;
+      begins_[slot] = end_;
+    }
     ++appended_;
     valid_ = std::min<std::uint64_t>(valid_ + 1, kHistory);
   }
@@ -29,11 +33,12 @@ void ActivityLog::take_back(Ps at, std::vector<Piece>& taken) {
   taken.clear();
   while (valid_ != 0 && end_ > at) {
     const Segment& newest = ring_[(appended_ - 1) % kHistory];
-    const Ps begin = std::max(newest.begin, at);
+    const Ps newest_begin = begins_[(appended_ - 1) % kHistory];
+    const Ps begin = std::max(newest_begin, at);
     taken.push_back({newest.activity, end_ - begin});
     totals_[static_cast<std::size_t>(newest.activity)] -= end_ - begin;
     end_ = begin;
-    if (newest.begin < at) break;
+    if (newest_begin < at) break;
     --appended_;
     --valid_;
   }
@@ -49,17 +54,27 @@ std::array<Ps, kActivities> ActivityLog::totals_until(Ps time) const {
   return totals;
 }
 
-void ActivityLog::totals_at(Ps time, std::array<Ps, kActivities>& out) const {
+// Most questions are about the recent past: doubling steps back from the newest, then a binary search.
+std::uint64_t ActivityLog::find(Ps time) const {
   const std::uint64_t oldest = appended_ - valid_;
-  std::uint64_t low = oldest;
   std::uint64_t high = appended_;  // the last segment with begin <= time lies in [low, high)
+  std::uint64_t low = appended_ - 1;
+  for (std::uint64_t step = 1; low > oldest && begins_[low % kHistory] > time; step *= 2) {
+    high = low;
+    low = low - oldest > step ? low - step : oldest;
+  }
   while (high - low > 1) {
     const std::uint64_t middle = low + (high - low) / 2;
-    (ring_[middle % kHistory].begin <= time ? low : high) = middle;
+    (begins_[middle % kHistory] <= time ? low : high) = middle;
   }
-  const Segment& segment = ring_[low % kHistory];
+  return low;
+}
+
+void ActivityLog::totals_at(Ps time, std::array<Ps, kActivities>& out) const {
+  const std::size_t slot = find(time) % kHistory;
+  const Segment& segment = ring_[slot];
   out = segment.before;
-  if (time > segment.begin) out[static_cast<std::size_t>(segment.activity)] += time - segment.begin;
+  if (time > begins_[slot]) out[static_cast<std::size_t>(segment.activity)] += time - begins_[slot];
 }
 
 void ActivityLog::split(Ps from, Ps to, std::array<Ps, kStages>& stages) const {
@@ -69,7 +84,7 @@ void ActivityLog::split(Ps from, Ps to, std::array<Ps, kStages>& stages) const {
     return;
   }
   const std::uint64_t oldest = appended_ - valid_;
-  const Ps known = ring_[oldest % kHistory].begin;
+  const Ps known = begins_[oldest % kHistory];
   if (from < known) {
     const Ps lost = std::min(known, to) - from;
     stages[static_cast<std::size_t>(Stage::sched)] += lost;
@@ -79,7 +94,10 @@ void ActivityLog::split(Ps from, Ps to, std::array<Ps, kStages>& stages) const {
   std::array<Ps, kActivities> a;
   std::array<Ps, kActivities> b;
   totals_at(from, a);
-  totals_at(to, b);
+  if (to == end_)
+    b = totals_;
+  else
+    totals_at(to, b);
   for (std::size_t i = 0; i < kActivities; ++i)
     stages[static_cast<std::size_t>(stage_of(static_cast<Activity>(i)))] += b[i] - a[i];
 }

@@ -46,13 +46,15 @@ class ActivityLog {
 
  private:
   struct Segment {
-    Ps begin;
-    std::array<Ps, kActivities> before;  ///< totals at `begin`
+    std::array<Ps, kActivities> before;  ///< totals where it begins
     Activity activity;
   };
+  /// Number of the segment that `time` lies in. REQUIRES: not before the oldest.
+  std::uint64_t find(Ps time) const;
   void totals_at(Ps time, std::array<Ps, kActivities>& out) const;
 
   std::vector<Segment> ring_;
+  std::vector<Ps> begins_;      ///< of each segment, apart from the rest since a search reads nothing else
   std::uint64_t appended_ = 0;  ///< segments ever appended and not taken back; the newest is appended_ - 1
   std::uint64_t valid_ = 0;     ///< how many of the newest are still in the ring
   Ps end_ = 0;

@@ -23,6 +23,7 @@ void EventQueue::post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg
 }
 
 void EventQueue::notify(sc_core::sc_event& event) {
+  notified_ = true;
   const Ps ahead = now() - kernel_now();
   if (ahead == 0)
     event.notify(sc_core::SC_ZERO_TIME);
@@ -77,7 +78,8 @@ void EventQueue::run_until(Ps bound, bool inclusive) {
       if (at > bound || (at == bound && !inclusive)) break;
     }
     pop_and_fire();
-    if (bound != kernel_now()) bound = kernel_now();  // it may have notified something: ask again
+    if (notified_) bound = kernel_now();  // the kernel has something sooner now: ask again
+    notified_ = false;
   }
   running_ = false;
   arm();

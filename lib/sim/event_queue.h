@@ -41,7 +41,8 @@ class EventQueue : public sc_core::sc_module {
   /// REQUIRES: at >= now(). Equal times are processed in order of `rank` (see add_actor), then of posting.
   void post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg = 0);
 
-  /// Notifies a kernel event at the path's time now(): the only way out of the path to a SystemC process.
+  /// Notifies a kernel event at the path's time now(): the only way out of the path to a SystemC process. An actor that
+  /// notifies an event itself may find that the path has run past it.
   void notify(sc_core::sc_event& event);
 
   /// A SystemC process that is about to look at, or act on, the path at the kernel's time calls this first:
@@ -72,6 +73,7 @@ class EventQueue : public sc_core::sc_module {
   bool run_ahead_;
   bool firing_ = false;
   bool running_ = false;
+  bool notified_ = false;  ///< since the kernel was last asked how far it is quiet
   Ps now_ = 0;
   Ps armed_at_ = ~0ull;
   std::uint64_t sequence_ = 0;

@@ -168,8 +168,8 @@ void Core::write(std::uint32_t offset, std::uint32_t value) {
 // ---- virtual functions ------------------------------------------------------------------------------------------------
 
 bool Core::vf_ring_access(unsigned vf, std::uint32_t offset, unsigned& queue, bool& tx, std::uint32_t& reg) const {
-  if (offset >= VF_RX_RING && offset < VF_RX_RING + 0x200) tx = false;
-  else if (offset >= VF_TX_RING && offset < VF_TX_RING + 0x200) tx = true;
+  if (offset >= vf_rx_ring(0) && offset < vf_rx_ring(2)) tx = false;
+  else if (offset >= vf_tx_ring(0) && offset < vf_tx_ring(2)) tx = true;
   else return false;
   queue = vf + kPools * (offset >> 8 & 1);
   reg = offset & 0xff;

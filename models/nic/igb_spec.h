@@ -77,11 +77,14 @@ enum : std::uint32_t {
   VTCTRL = 0x0000, VTSTATUS = 0x0008, VTFRTIMER = 0x1048, VTEICS = 0x1520, VTEIMS = 0x1524, VTEIMC = 0x1528,
   VTEIAC = 0x152c, VTEIAM = 0x1530, VTEICR = 0x1580, VTEITR0 = 0x1680, VF_VTIVAR = 0x1700, VF_VTIVAR_MISC = 0x1740,
   V2PMAILBOX = 0x0c40, VF_VMBMEM = 0x0800,  ///< 16 dwords
-  VF_RX_RING = 0x2800, VF_TX_RING = 0x3800,  ///< + 0x100 n, n < 2; offsets within as above
   VF_PSRTYPE = 0x5480,
   VFGPRC = 0x0f10, VFGPTC = 0x0f14, VFGORC = 0x0f18, VFGOTC = 0x0f34, VFMPRC = 0x0f3c, VFGPRLBC = 0x0f40,
   VFGPTLBC = 0x0f44, VFGORLBC = 0x0f48, VFGOTLBC = 0x0f50
 };
+/// A VF's rings, queue 0 or 1; offsets within as above.
+inline constexpr std::uint32_t VF_RX_RING = 0x2800, VF_TX_RING = 0x3800;
+constexpr std::uint32_t vf_rx_ring(unsigned queue) { return VF_RX_RING + 0x100 * queue; }
+constexpr std::uint32_t vf_tx_ring(unsigned queue) { return VF_TX_RING + 0x100 * queue; }
 /// Where the PF sees a VF's registers: PVTCTRL0 + 0x100 vf + one of these.
 enum : std::uint32_t {
   PVTCTRL = 0x00, PVFGPRC = 0x10, PVFGPTC = 0x14, PVFGORC = 0x18, PVTEICS = 0x20, PVTEIMS = 0x24, PVTEIMC = 0x28,

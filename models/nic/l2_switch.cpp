@@ -4,6 +4,7 @@
 #include "models/nic/l2_switch.h"
 
 #include <bit>
+#include <cstring>
 
 namespace iovirt::nic {
 
@@ -12,10 +13,8 @@ using namespace igb;
 std::optional<FrameHeader> parse_header(std::span<const std::uint8_t> frame) {
   if (frame.size() < kHeaderBytes) return std::nullopt;
   FrameHeader header;
-  for (unsigned i = 0; i < 6; ++i) {
-    header.destination |= std::uint64_t{frame[i]} << (8 * i);
-    header.source |= std::uint64_t{frame[6 + i]} << (8 * i);
-  }
+  std::memcpy(&header.destination, frame.data(), 6);
+  std::memcpy(&header.source, frame.data() + 6, 6);
   const auto type = static_cast<std::uint16_t>(frame[12] << 8 | frame[13]);
   if (type == kTagProtocol && frame.size() >= kHeaderBytes + kTagBytes)
     header.vlan = static_cast<std::uint16_t>(frame[14] << 8 | frame[15]);

@@ -27,13 +27,15 @@ void CreditedLink::queue(const Tlp& tlp, Ps now) {
 }
 
 std::optional<CreditedLink::Launch> CreditedLink::next(Ps now) {
-  // A read goes first when it was queued first and can go; otherwise what is ordered behind it may pass.
-  if (!reads_.empty() && reads_.front().barrier <= ordered_sent_ && credits(Flow::nonposted).take(now)) {
+  // A credit counts that is there when the wire is. A read goes first when it was queued first and can go; otherwise
+  // what is ordered behind it may pass.
+  const Ps start = std::max(now, free_);
+  if (!reads_.empty() && reads_.front().barrier <= ordered_sent_ && credits(Flow::nonposted).take(start)) {
     const Waiting waiting = reads_.front();
     reads_.pop();
     return launch(waiting, now);
   }
-  if (!ordered_.empty() && (ordered_.front().tlp.flow == Flow::completion || credits(Flow::posted).take(now))) {
+  if (!ordered_.empty() && (ordered_.front().tlp.flow == Flow::completion || credits(Flow::posted).take(start))) {
     const Waiting waiting = ordered_.front();
     ordered_.pop();
     ++ordered_sent_;

@@ -290,7 +290,7 @@ void RootComplex::dispatch(std::uint32_t slot) {
   } else if (address - config_.ecam_base < Config::kEcamBytes) {
     const std::uint64_t offset = address - config_.ecam_base;
     dispatch_config(slot, static_cast<Bdf>(offset >> 12), offset & 0xfff);
-  } else if (address - config_.chipset_base < config_.chipset_bytes) {
+  } else if (chipset_out.size() != 0 && address - config_.chipset_base < config_.chipset_bytes) {
     to_chipset(slot);
   } else if (Port* port = port_of_address(address)) {
     to_device(slot, *port, sim::TlpKind::memory, address);
@@ -418,6 +418,7 @@ void RootComplex::finish_absent(std::uint32_t slot, tlm::tlm_response_status sta
 RootComplex::Port* RootComplex::port_of_bus(unsigned bus) {
   for (auto& port : ports_) {
     const ConfigSpace& config = port->function.config;
+    if (down[port->index].size() == 0) continue;  // an empty slot
     if (config.secondary_bus() != 0 && bus >= config.secondary_bus() && bus <= config.subordinate_bus()) return port.get();
   }
   return nullptr;
@@ -426,6 +427,7 @@ RootComplex::Port* RootComplex::port_of_bus(unsigned bus) {
 RootComplex::Port* RootComplex::port_of_address(std::uint64_t address) {
   for (auto& port : ports_) {
     const ConfigSpace& config = port->function.config;
+    if (down[port->index].size() == 0) continue;
     if (config.memory_window().contains(address) || config.prefetchable_window().contains(address)) return port.get();
   }
   return nullptr;

@@ -11,7 +11,7 @@
 //                in PCIe order; a read, and a completion towards a core, waits for the port's earlier writes.
 //   chipset_out  MMIO in the chipset window, address 0-based.
 //   down[i]      requests to device i.        up[i]  requests from device i.
-// A device that is not there: leave the port's sockets unbound by choosing fewer ports.
+// All but dma_out may stay unbound: an empty slot, a chipset without registers, a machine without cores.
 #pragma once
 
 #include <cstdint>
@@ -34,11 +34,11 @@ namespace iovirt::pcie {
 
 class RootComplex : public sc_core::sc_module, private sim::Actor {
  public:
-  tlm_utils::multi_passthrough_target_socket<RootComplex> mmio_in;
+  tlm_utils::multi_passthrough_target_socket_optional<RootComplex> mmio_in;
   tlm_utils::simple_initiator_socket<RootComplex> dma_out;
-  tlm_utils::simple_initiator_socket<RootComplex> chipset_out;
-  sc_core::sc_vector<tlm_utils::simple_initiator_socket_tagged<RootComplex>> down;
-  sc_core::sc_vector<tlm_utils::passthrough_target_socket_tagged<RootComplex>> up;
+  tlm_utils::simple_initiator_socket_optional<RootComplex> chipset_out;
+  sc_core::sc_vector<tlm_utils::simple_initiator_socket_tagged_optional<RootComplex>> down;
+  sc_core::sc_vector<tlm_utils::passthrough_target_socket_tagged_optional<RootComplex>> up;
 
   /// Throws std::invalid_argument when `config` makes no sense. `queue` and `pool` must outlive this.
   RootComplex(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue, sim::TransactionPool& pool);

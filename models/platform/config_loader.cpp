@@ -112,15 +112,18 @@ void LoadedConfig::check_mode(Mode mode) const {
   const nic::Config& nic = config_.nic;
   if (mode == Mode::sriov && config_.vms > nic.total_vfs)
     reader_.fail("vms", fmt::format("{} VMs, but the NIC has {} VFs: mode sriov expects at most nic.total_vfs", config_.vms, nic.total_vfs));
-  // The physical function keeps a pool.
-  if ((mode == Mode::sriov || mode == Mode::vmdq) && config_.vms >= nic.pools)
+  // The physical function keeps a pool; natively several applications are sorted by pools too.
+  const bool pools = mode == Mode::sriov || mode == Mode::vmdq || (mode == Mode::native && config_.vms > 1);
+  if (pools && config_.vms >= nic.pools)
     reader_.fail("vms", fmt::format("{} VMs, but the NIC has {} pools, one of them the host's: mode {} expects fewer VMs than nic.pools",
                                     config_.vms, nic.pools, name_of(mode)));
+  if ((mode == Mode::sriov || mode == Mode::assigned) && config_.software.iommu_mode == software::IommuMode::off)
+    reader_.fail("software.iommu_mode", fmt::format("off, but mode {} gives devices to VMs through the IOMMU: expected passthrough, strict or deferred", name_of(mode)));
 }
 
 std::string LoadedConfig::found(const std::string& path) const { return find_file(path, folders_); }
 
-software::Traffic LoadedConfig::traffic(unsigned receivers) const {
+software::Traffic LoadedConfig::traffic() const {
   software::TrafficConfig traffic = config_.traffic;
   // What is found nowhere keeps its name, and is reported under it.
   const auto locate = [&](std::string& path) {
@@ -128,12 +131,8 @@ software::Traffic LoadedConfig::traffic(unsigned receivers) const {
   };
   if (!traffic.file.empty()) locate(traffic.file);
   for (std::string& file : traffic.files) locate(file);
-  // Rules may name VMs that a mode without VMs does not have: there everything is the host's.
-  if (receivers < config_.vms)
-    for (software::MacRule& rule : traffic.macs)
-      if (rule.vm < config_.vms) rule.vm = 0;
   try {
-    return software::prepare_traffic(traffic, receivers, config_.nic.link_speed_mbps);
+    return software::prepare_traffic(traffic, config_.vms, config_.nic.link_speed_mbps);
   } catch (const software::TrafficError& error) {
     reader_.fail(fmt::format("traffic.{}", error.key), error.what());
   }

@@ -34,9 +34,8 @@ class LoadedConfig {
 
   /// What a mode asks of the machine.
   void check_mode(Mode mode) const;
-  /// VMs that take part in a mode: 1 when there is none, the host being the one receiver.
-  unsigned receivers(Mode mode) const { return mode == Mode::native ? 1 : config_.vms; }
-  software::Traffic traffic(unsigned receivers) const;
+  /// The frames of config().traffic, sorted to config().vms receivers.
+  software::Traffic traffic() const;
 
  private:
   void apply(const ConfigRequest& request, ConfigReader& reader) const;

@@ -21,7 +21,7 @@ class Progress {
 };
 
 /// Builds the machine for `mode`, runs `traffic` through it and reports. REQUIRES: the configuration has been checked
-/// for the mode (LoadedConfig::check_mode) and the traffic prepared for its receivers. May be called again and again.
+/// for the mode (LoadedConfig::check_mode) and the traffic prepared for config.vms. In mode native a "VM" is a process. May be called again and again.
 RunResult run_mode(const Config& config, Mode mode, const software::Traffic& traffic, Progress& progress);
 
 }  // namespace iovirt::platform

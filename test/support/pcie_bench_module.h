@@ -12,11 +12,11 @@
 
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
 #include "models/pcie/endpoint_module.h"
 #include "models/pcie/enumeration.h"
+#include "models/pcie/host_port_module.h"
 #include "models/pcie/root_complex_module.h"
 
 namespace iovirt::test {
@@ -117,64 +117,18 @@ class TestChipset : public sc_core::sc_module, private sim::Actor {
 };
 
 /// A thread that runs a test's script and reaches the machine through the root complex.
-class TestCore : public sc_core::sc_module, public pcie::ConfigAccess {
+class TestCore : public pcie::HostPort {
  public:
   SC_HAS_PROCESS(TestCore);
-  tlm_utils::simple_initiator_socket<TestCore> out;
-  TestCore(sc_core::sc_module_name name, sim::EventQueue& queue, std::uint64_t ecam_base)
-      : sc_module(name), out("out"), queue_(queue), ecam_base_(ecam_base) {
-    out.register_nb_transport_bw(this, &TestCore::answered);
+  TestCore(sc_core::sc_module_name name, sim::EventQueue& queue, std::uint64_t ecam_base) : HostPort(name, queue, ecam_base) {
     SC_THREAD(run);
   }
   std::function<void()> script;
   std::exception_ptr failure;
   bool stop_when_done = true;
   bool done = false;
-  tlm::tlm_response_status last_status = tlm::TLM_OK_RESPONSE;
-
-  std::uint64_t load(std::uint64_t address, unsigned length) {
-    std::uint64_t value = 0;
-    access(tlm::TLM_READ_COMMAND, address, &value, length);
-    return value;
-  }
-  void store(std::uint64_t address, unsigned length, std::uint64_t value) {
-    access(tlm::TLM_WRITE_COMMAND, address, &value, length);
-  }
-  std::uint32_t read(pcie::Bdf function, std::uint16_t offset, unsigned length) override {
-    return static_cast<std::uint32_t>(load(ecam_base_ + (static_cast<std::uint64_t>(function) << 12) + offset, length));
-  }
-  void write(pcie::Bdf function, std::uint16_t offset, unsigned length, std::uint32_t value) override {
-    store(ecam_base_ + (static_cast<std::uint64_t>(function) << 12) + offset, length, value);
-  }
-  void sleep(Ps duration) {
-    wait(sc_core::sc_time::from_value(duration));
-    queue_.catch_up();
-  }
-  Ps now() const { return sc_core::sc_time_stamp().value(); }
 
  private:
-  void access(tlm::tlm_command command, std::uint64_t address, void* data, unsigned length) {
-    queue_.catch_up();
-    tlm::tlm_generic_payload payload;
-    payload.set_command(command);
-    payload.set_address(address);
-    payload.set_data_ptr(static_cast<unsigned char*>(data));
-    payload.set_data_length(length);
-    payload.set_streaming_width(length);
-    tlm::tlm_phase phase = tlm::BEGIN_REQ;
-    sc_core::sc_time delay = queue_.delay();
-    answered_ = false;
-    out->nb_transport_fw(payload, phase, delay);
-    while (!answered_ || now() < answered_at_) wait(event_);
-    queue_.catch_up();
-    last_status = payload.get_response_status();
-  }
-  tlm::tlm_sync_enum answered(tlm::tlm_generic_payload&, tlm::tlm_phase&, sc_core::sc_time&) {
-    answered_ = true;
-    answered_at_ = queue_.now();
-    queue_.notify(event_);
-    return tlm::TLM_COMPLETED;
-  }
   void run() {
     try {
       if (script) script();
@@ -184,11 +138,6 @@ class TestCore : public sc_core::sc_module, public pcie::ConfigAccess {
     done = true;
     if (stop_when_done || failure) sc_core::sc_stop();
   }
-  sim::EventQueue& queue_;
-  std::uint64_t ecam_base_;
-  bool answered_ = false;
-  Ps answered_at_ = 0;
-  sc_core::sc_event event_;
 };
 
 /// 1af4:beef. BAR0 16 KiB: a register file of 64-bit words, MSI-X table at 0x2000 and PBA at 0x3000, four vectors.

@@ -4,7 +4,6 @@
 #include "tools/iovirt/cli.h"
 
 #include <algorithm>
-#include <map>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -78,10 +77,7 @@ int simulate(const Options& options, const std::vector<Mode>& modes, const platf
              const RunMode& run_mode) {
   // Everything that can be wrong with the input, before the first event.
   for (Mode mode : modes) loaded.check_mode(mode);
-  std::map<unsigned, software::Traffic> traffic;
-  for (Mode mode : modes)
-    if (const unsigned receivers = loaded.receivers(mode); !traffic.contains(receivers))
-      traffic.emplace(receivers, loaded.traffic(receivers));
+  const software::Traffic traffic = loaded.traffic();
   platform::ResultsFile file(options.out);
 
   std::vector<platform::RunResult> runs;
@@ -90,7 +86,7 @@ int simulate(const Options& options, const std::vector<Mode>& modes, const platf
     for (Mode mode : modes) {
       progress.begin(mode, runs.size() + 1, modes.size());
       try {
-        runs.push_back(run_mode(loaded.config(), mode, traffic.at(loaded.receivers(mode)), progress));
+        runs.push_back(run_mode(loaded.config(), mode, traffic, progress));
       } catch (const std::invalid_argument&) {
         throw;
       } catch (const std::exception& error) {
@@ -102,7 +98,7 @@ int simulate(const Options& options, const std::vector<Mode>& modes, const platf
   file.commit(platform::results_json(dump_config(config_target(loaded.config())),
                                      loaded.config().traffic.seed, runs));
 
-  streams.out << describe_traffic(loaded, traffic.at(loaded.receivers(modes.back()))) << "\n" << platform::report(runs) << "\n"
+  streams.out << describe_traffic(loaded, traffic) << "\n" << platform::report(runs) << "\n"
               << file.path() << "\n";
   const bool sound = std::all_of(runs.begin(), runs.end(), [](const auto& run) { return platform::check(run).empty(); });
   return sound ? kSuccess : kSimulationError;

@@ -86,7 +86,21 @@ void GuestKernel::run_softirqs() {
   if (!enabled) cpu_->sti();
   softirqs_.run([this](Napi& entry) { return poll(entry); });
   if (!enabled) cpu_->cli();
-  if (softirqs_.deferred()) app_woken_ = true;
+  if (softirqs_.deferred()) {
+    app_woken_ = true;
+    app_since_ = cpu_->now();
+  }
+}
+
+// ksoftirqd and the application share the processor: as long a turn for each.
+void GuestKernel::run_ksoftirqd() {
+  cpu_->compute(costs_.context_switch_cycles);
+  const Ps begin = cpu_->now();
+  do {
+    softirqs_.run_deferred([this](Napi& entry) { return poll(entry); });
+  } while (softirqs_.deferred() && cpu_->now() - begin < costs_.wakeup_granularity_us * kPsPerUs);
+  cpu_->compute(costs_.context_switch_cycles);
+  app_since_ = cpu_->now();
 }
 
 void GuestKernel::napi_schedule(NetDriver& driver, unsigned queue) {
@@ -101,9 +115,7 @@ void GuestKernel::bh_enable() {
 }
 
 void GuestKernel::cond_resched() {
-  if (!softirqs_.deferred()) return;
-  cpu_->compute(costs_.context_switch_cycles);
-  softirqs_.run_deferred([this](Napi& entry) { return poll(entry); });
+  if (softirqs_.deferred() && cpu_->now() - app_since_ >= costs_.wakeup_granularity_us * kPsPerUs) run_ksoftirqd();
 }
 
 void GuestKernel::timer_interrupt() {
@@ -131,6 +143,7 @@ void GuestKernel::program_timer() {
 }
 
 void GuestKernel::sleep_until(Ps deadline) {
+  while (softirqs_.deferred() && !app_woken_) run_ksoftirqd();
   app_deadline_ = deadline;
   if (deadline < next_tick_ && deadline > cpu_->now() && !app_woken_) program_timer();
   cpu_->cli();

@@ -47,6 +47,7 @@ class GuestKernel final : public BaseKernel, public AppHost {
   void interrupt(const std::function<void()>& handler, bool level);
   void end_of_interrupt();
   void run_softirqs();
+  void run_ksoftirqd();
   void timer_interrupt();
   void program_timer();
 
@@ -55,6 +56,7 @@ class GuestKernel final : public BaseKernel, public AppHost {
   cpu::Idt idt_;
   std::uint8_t next_vector_;
   SoftirqQueue<Napi> softirqs_;
+  Ps app_since_ = 0;  ///< the application has had the processor since then, while ksoftirqd wants it
   Ps next_tick_ = 0;
   Ps app_deadline_ = kNever;
   bool tick_since_idle_ = false;

@@ -3,6 +3,7 @@
 
 #include "models/software/guest/igbvf.h"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -19,6 +20,10 @@ constexpr std::uint32_t kTx = VF_TX_RING, kRx = VF_RX_RING;
 constexpr std::uint32_t kClearedByRead = kV2pPfSts | kV2pPfAck | kV2pRstd;
 constexpr std::uint32_t kRxThresholds =
     static_cast<std::uint32_t>(DctlPthresh::of(16) | DctlHthresh::of(8) | DctlWthresh::of(1));
+constexpr std::uint32_t kTxThresholds =
+    static_cast<std::uint32_t>(DctlPthresh::of(8) | DctlHthresh::of(1) | DctlWthresh::of(1));
+constexpr std::uint32_t kSrrctl = static_cast<std::uint32_t>(SrrctlBufferKb::of(Kernel::kBufferBytes / 1024) |
+                                                             SrrctlDescriptor::of(kSrrctlAdvanced));
 constexpr std::uint32_t kMaxFrame = 1522;
 // The physical function answers from its interrupt handler, possibly on a busy core: a generous limit, and work
 // between the looks so that a poll does not fill the link.
@@ -173,13 +178,10 @@ void IgbvfDriver::configure() {
   regs_.write(kTx + TDBAH, static_cast<std::uint32_t>(tx_->bus_address() >> 32));
   regs_.write(kTx + TDH, 0);
   regs_.write(kTx + TDT, 0);
-  regs_.write(kTx + TXDCTL, static_cast<std::uint32_t>(DctlPthresh::of(8) | DctlHthresh::of(1) | DctlWthresh::of(1)) |
-                                       kDctlEnable);
+  regs_.write(kTx + TXDCTL, kTxThresholds | kDctlEnable);
   tx_->start(regs_.base + kTx + TDT);
 
-  regs_.write(kRx + SRRCTL, static_cast<std::uint32_t>(SrrctlBufferKb::of(Kernel::kBufferBytes / 1024) |
-                                                              SrrctlDescriptor::of(kSrrctlAdvanced)) |
-                                       kSrrctlDropEn);
+  regs_.write(kRx + SRRCTL, kSrrctl);  // whether the queue drops is the physical function's to say
   regs_.write(kRx + RXDCTL, 0);
   regs_.write(kRx + RDBAL, static_cast<std::uint32_t>(rx_->bus_address()));
   regs_.write(kRx + RDBAH, static_cast<std::uint32_t>(rx_->bus_address() >> 32));

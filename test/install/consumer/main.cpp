@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-#include "lib/field.h"
+#include "models/iommu/iommu_module.h"
 
-#include <systemc>
+using namespace iovirt;
+
+struct Platform : sc_core::sc_module {
+  tlm_utils::simple_initiator_socket<Platform> device{"device"}, cpu{"cpu"};
+  tlm_utils::simple_target_socket<Platform> memory{"memory"}, apic{"apic"};
+  explicit Platform(sc_core::sc_module_name name) : sc_module(name) {}
+};
 
 int sc_main(int, char*[]) {
-    sc_core::sc_start(1, sc_core::SC_NS);
-    return sc_core::sc_time_stamp() == sc_core::sc_time(1, sc_core::SC_NS) ? 0 : 1;
+  sim::EventQueue queue("queue");
+  sim::TransactionPool pool;
+  iommu::Iommu unit("iommu", iommu::Config{}, queue, pool);
+  Platform platform("platform");
+  platform.device.bind(unit.dma_in);
+  platform.cpu.bind(unit.regs);
+  unit.mem_out.bind(platform.memory);
+  unit.interrupt_out.bind(platform.apic);
+  sc_core::sc_start(1, sc_core::SC_NS);
+  return unit.registers().at(0) == 0x10 ? 0 : 1;
 }

@@ -179,5 +179,7 @@ TEST_CASE("run-ahead and the plain form are the same machine") {
   REQUIRE(ahead.path.log.size() > 5000);
   REQUIRE(ahead.path.log == plain.path.log);
   REQUIRE(ahead.seen == plain.seen);
+  REQUIRE(ahead.seen_signals == plain.seen_signals);
+  REQUIRE(ahead.seen_signals.size() > 100);
   REQUIRE(ahead.queue.processed() == plain.queue.processed());
 }

@@ -20,7 +20,10 @@ Config timed() {
   return config;
 }
 
-void run(const Config& config, std::function<void(IommuBench&)> script) { IommuBench("bench", config, std::move(script)).run(); }
+void run(const Config& config, std::function<void(IommuBench&)> script) {
+  IommuBench bench("bench", config, std::move(script));
+  bench.run();
+}
 
 }  // namespace
 
@@ -68,7 +71,7 @@ TEST_CASE("an invalidation waits for requests that may use what it invalidates")
   });
 }
 
-TEST_CASE("a bad descriptor stops the queue and raises the fault event; clearing IQE goes on") {
+TEST_CASE("a bad descriptor stops the queue and raises the fault event, and clearing IQE goes on") {
   run(timed(), [](IommuBench& bench) {
     bench.enable();
     bench.write(reg::kFEDATA, 0x39);

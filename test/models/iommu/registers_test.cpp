@@ -95,7 +95,7 @@ TEST_CASE("64-bit registers take 32-bit halves, and odd accesses do nothing") {
   REQUIRE(rig.read(0x800) == 0);
 }
 
-TEST_CASE("disabling the queue resets its head; enabling it carries on from there") {
+TEST_CASE("disabling the queue resets its head, and enabling it carries on from there") {
   IommuRig rig;
   rig.submit(invalidate_contexts());
   REQUIRE(rig.read(reg::kIQH, 8) == 0x10);

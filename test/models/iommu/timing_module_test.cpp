@@ -25,7 +25,10 @@ Config timed() {
   return config;
 }
 
-void run(const Config& config, std::function<void(IommuBench&)> script) { IommuBench("bench", config, std::move(script)).run(); }
+void run(const Config& config, std::function<void(IommuBench&)> script) {
+  IommuBench bench("bench", config, std::move(script));
+  bench.run();
+}
 
 }  // namespace
 

@@ -39,7 +39,7 @@ TEST_CASE("pages of 4 KB, 2 MB and 1 GB translate through 3 and 4 levels") {
   REQUIRE(rig.iommu.unit().statistics().iotlb_misses == 6);
 }
 
-TEST_CASE("a cold walk reads root, context and each level; caches shorten the next") {
+TEST_CASE("a cold walk reads root, context and each level, and caches shorten the next") {
   Config config;
   config.paging_cache_l4.entries = config.paging_cache_l3.entries = config.paging_cache_l2.entries = 0;
   std::uint64_t neighbour = 4, far = 4;

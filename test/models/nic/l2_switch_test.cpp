@@ -258,7 +258,6 @@ TEST_CASE("VLAN tags are inserted from context, descriptor or VMVIR, and strippe
     bench.core.write(VMVIR(0), kVmvirDefault | 0x6007);
     tx.send(plain);
   }
-  bench.core.write(VMOLR(1), bench.core.read(VMOLR(1)));
   bench.settle();
   CHECK(rx.poll() == tagged);
   bench.core.write(VMOLR(1), bench.core.read(VMOLR(1)) | kVmolrStrVlan);

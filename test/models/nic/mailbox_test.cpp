@@ -95,17 +95,17 @@ TEST_CASE("a VF's reset stops its queues, tells the PF, and touches no other VF"
   core.write(IMS, kIcrVmmb);
   core.write(CTRL_EXT, kCtrlExtPfRstd);
   for (unsigned vf = 0; vf < 3; ++vf) {
-    core.vf_write(vf, VF_RX_RING + RDLEN, 4096);
-    core.vf_write(vf, VF_RX_RING + 0x100 + RDLEN, 8192);
-    core.vf_write(vf, VF_TX_RING + TXDCTL, kDctlEnable);
+    core.vf_write(vf, vf_rx_ring(0) + RDLEN, 4096);
+    core.vf_write(vf, vf_rx_ring(1) + RDLEN, 8192);
+    core.vf_write(vf, vf_tx_ring(0) + TXDCTL, kDctlEnable);
     core.vf_write(vf, VTEIMS, 7);
   }
   CHECK(core.read(rx_ring(9) + RDLEN) == 8192);
   SECTION("by itself") { core.vf_write(1, VTCTRL, kVtctrlRst); }
   SECTION("by a function-level reset") { core.reset_function(2); }
-  CHECK(core.vf_read(1, VF_RX_RING + RDLEN) == 0);
-  CHECK(core.vf_read(1, VF_RX_RING + 0x100 + RDLEN) == 0);
-  CHECK(core.vf_read(1, VF_TX_RING + TXDCTL) == 0);
+  CHECK(core.vf_read(1, vf_rx_ring(0) + RDLEN) == 0);
+  CHECK(core.vf_read(1, vf_rx_ring(1) + RDLEN) == 0);
+  CHECK(core.vf_read(1, vf_tx_ring(0) + TXDCTL) == 0);
   CHECK(core.vf_read(1, VTEIMS) == 0);
   CHECK(core.read(VFLRE) == 2);
   CHECK(core.read(VFRE) == 0xfd);
@@ -113,7 +113,7 @@ TEST_CASE("a VF's reset stops its queues, tells the PF, and touches no other VF"
   CHECK((core.read(ICR) & kIcrVmmb) != 0);
   CHECK((core.vf_read(1, V2PMAILBOX) & (kV2pRsti | kV2pRstd)) == kV2pRstd);
   for (unsigned vf : {0u, 2u}) {
-    CHECK(core.vf_read(vf, VF_RX_RING + RDLEN) == 4096);
+    CHECK(core.vf_read(vf, vf_rx_ring(0) + RDLEN) == 4096);
     CHECK(core.vf_read(vf, VTEIMS) == 7);
   }
   core.write(VFLRE, 2);

@@ -155,7 +155,7 @@ TEST_CASE("VFs come and go with VF Enable, each with its BAR, its requester id a
     REQUIRE(bench.device.accesses.back().function == 2);
     REQUIRE(bench.core.load(vfs[2].bar(0) + 8, 4) == 0);
     REQUIRE(bench.core.load(vfs[2].bar(0) + (16 << 10), 4) == 0xffff'ffff);  // VF 4 is not there
-    REQUIRE(bench.core.last_status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.core.last_status() == tlm::TLM_ADDRESS_ERROR_RESPONSE);
 
     bench.device.read(2, 0x1000, 64, 1);  // not yet a bus master
     bench.core.write(vfs[1].bdf, kCommand, 2, kCommandBusMaster);

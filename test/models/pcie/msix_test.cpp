@@ -88,7 +88,7 @@ TEST_CASE("while MSI-X is off, or for a vector that is not there, an interrupt i
   REQUIRE_FALSE(f.msix.raise(100000));
 }
 
-TEST_CASE("table entries take 4 and 8 byte accesses; reserved bits stay zero") {
+TEST_CASE("table entries take 4 and 8 byte accesses and their reserved bits stay zero") {
   Fixture f;
   f.msix.write(3, 16, 8, 0x1122'3344'fee0'0fff);
   REQUIRE(f.msix.read(3, 16, 8) == 0x1122'3344'fee0'0ffc);

@@ -276,17 +276,28 @@ TEST_CASE("what nobody claims reads as ones") {
   bench.run([&] {
     const auto nic = bench.plug();
     REQUIRE(bench.core.load(0xd000'0000, 4) == 0xffff'ffff);
-    REQUIRE(bench.core.last_status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.core.last_status() == tlm::TLM_ADDRESS_ERROR_RESPONSE);
     REQUIRE(bench.core.load(nic.bar(0) + (80u << 10), 8) == ~0ull);  // in the bridge's window, in no BAR
-    REQUIRE(bench.core.last_status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.core.last_status() == tlm::TLM_ADDRESS_ERROR_RESPONSE);
     bench.core.store(0xd000'0000, 4, 1);
     REQUIRE(bench.core.read(0x0500, 0, 4) == 0xffff'ffff);
     REQUIRE(bench.core.read(0x0101, 0, 4) == 0xffff'ffff);
-    REQUIRE(bench.core.last_status == tlm::TLM_OK_RESPONSE);
+    REQUIRE(bench.core.last_status() == tlm::TLM_OK_RESPONSE);
   });
   REQUIRE(bench.rc.counters().unclaimed == 2);
   REQUIRE(bench.device.counters().unsupported == 2);
   REQUIRE((bench.device.function(0).aer()->offset()) != 0);
+}
+
+TEST_CASE("a slot with nothing in it is an absent device") {
+  pcie::Config config = PcieBench::config();
+  config.ports = 2;
+  PcieBench bench(config);
+  bench.run([&] {
+    pcie::Enumerator enumerator(bench.core, pcie::windows_of(config));
+    REQUIRE(enumerator.scan().size() == 4);  // the host bridge, two ports, one device
+    REQUIRE(bench.core.read(0x0200, 0, 4) == 0xffff'ffff);
+  });
 }
 
 TEST_CASE("run-ahead gives the same times as the plain form") {

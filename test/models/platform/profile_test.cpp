@@ -32,7 +32,7 @@ std::string error_of(const ConfigRequest& request, Mode mode = Mode::native) {
     LoadedConfig loaded(request);
     loaded.check_mode(mode);
     if (loaded.config().traffic.source != software::TrafficSource::pcap || !loaded.config().traffic.file.empty())
-      loaded.traffic(loaded.receivers(mode));
+      loaded.traffic();
   } catch (const ConfigError& error) {
     return error.what();
   }
@@ -56,7 +56,8 @@ TEST_CASE("every software cost is configurable") {
 }
 
 TEST_CASE("an I/O exit costs what was measured, less what the processor model charges") {
-  const software::Costs& costs = LoadedConfig{ConfigRequest{}}.config().software.costs;
+  const LoadedConfig loaded{ConfigRequest{}};
+  const software::Costs& costs = loaded.config().software.costs;
   constexpr std::uint64_t transition = 1300;  // Dall et al.: 2,565 in the kernel, 6,732 in user space, all-in
   CHECK(transition + costs.kvm_exit_cycles + costs.kvm_mmio_cycles == 2565);
   CHECK(transition + costs.kvm_exit_cycles + costs.kvm_mmio_cycles + costs.kvm_user_exit_cycles == 6732);
@@ -110,19 +111,18 @@ TEST_CASE("paths in a configuration file are looked for beside it") {
   folder.write("mine.pcap", test::Pcap().add(1, test::ethernet(server, client)).bytes);
   const std::string config = folder.write("c.json", std::string(R"({"traffic": {"file": "mine.pcap"}})"));
   const LoadedConfig loaded{ConfigRequest{config, {}}};
-  CHECK(loaded.traffic(1).count() == 1);
+  CHECK(loaded.traffic().count() == 1);
   CHECK(loaded.config().traffic.file == "mine.pcap");
   CHECK_THAT(error_of(with({"traffic.file=other.pcap"}, config)), ContainsSubstring("--set: $.traffic.file: other.pcap: cannot be read"));
 }
 
-TEST_CASE("rules that name VMs hold in the mode that has none") {
+TEST_CASE("rules that name VMs must name VMs that exist") {
   const test::TemporaryFolder folder;
   const MacAddress server = {2, 0, 0, 0, 1, 0}, client = {2, 0, 0, 0, 9, 0};
   const std::string capture = folder.write("mine.pcap", test::Pcap().add(1, test::ethernet(server, client)).bytes);
   const ConfigRequest request = with({"vms=2", "traffic.file=" + capture, R"(traffic.macs=[{"mac": "02:00:00:00:01:00", "vm": 1}])"});
   const LoadedConfig loaded{request};
-  CHECK(loaded.traffic(loaded.receivers(Mode::native)).frames()[0].vm == 0);
-  CHECK(loaded.traffic(loaded.receivers(Mode::virtio)).frames()[0].vm == 1);
+  CHECK(loaded.traffic().frames()[0].vm == 1);
   CHECK_THAT(error_of(with({"vms=1", "traffic.file=" + capture, R"(traffic.macs=[{"mac": "02:00:00:00:01:00", "vm": 1}])"})),
              ContainsSubstring("--set: $.traffic.macs[0].vm: VM 1 does not exist"));
 }

@@ -3,6 +3,7 @@
 
 // The e1000 driver and the 82540EM's device model, against each other.
 
+#include <algorithm>
 #include <random>
 
 #include "models/software/guest/e1000.h"
@@ -186,7 +187,7 @@ TEST_CASE("the e1000 holds frames back without buffers and asks for them when th
   }
   CHECK(delivered == 255);
   CHECK(rig.bench.arrive(test::numbered_frame(kMac, 999, 200)) == Reception::dropped);
-  CHECK((rig.bench.nic->mmio_read(0, ICS, 4), rig.reg(RNBC)) == 1);
+  CHECK(rig.reg(RNBC) == 1);
   const unsigned before = rig.bench.ready_calls;
   rig.kernel.run();
   CHECK(rig.bench.ready_calls > before);

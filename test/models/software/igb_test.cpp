@@ -5,6 +5,7 @@
 
 #include "models/software/guest/igb.h"
 
+#include <algorithm>
 #include <random>
 #include <stdexcept>
 

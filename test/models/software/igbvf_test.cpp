@@ -5,6 +5,7 @@
 
 #include "models/software/guest/igbvf.h"
 
+#include <algorithm>
 #include <random>
 #include <stdexcept>
 
@@ -119,6 +120,9 @@ TEST_CASE("a request and its response cost igbvf no reads, four writes and two i
   rig.bench.run();
   REQUIRE(rig.bench.sent.size() == 1);
   CHECK(rig.bench.sent[0] == frame);
+  // The vector is enabled again in the hard interrupt's handler; whether the kernel ends the interrupt before
+  // (as Linux does for an edge) or after is the kernel's business.
+  std::sort(guest.cpu().log.begin(), guest.cpu().log.end());
   CHECK(guest.cpu().log == Log{"EOI", "W VTEIMS"});
   CHECK(guest.transmitted_buffers.size() == 1);
   guest.cpu().log.clear();

@@ -95,6 +95,23 @@ TEST_CASE("receiving a frame costs the 8139cp the accesses of Linux's handler an
   CHECK(rig.kernel.received[0].bytes == frame);
 }
 
+TEST_CASE("a request and its response cost the 8139cp six reads, six writes and two interrupts") {
+  Rig rig;
+  rig.open();
+  const auto before = rig.kernel.accesses();
+  constexpr unsigned kTransactions = 300;
+  for (unsigned i = 0; i < kTransactions; ++i) {
+    REQUIRE(rig.transmit(test::numbered_frame(kPeer, i, 64)));
+    rig.kernel.run();
+    REQUIRE(rig.bench.arrive(test::numbered_frame(kMac, i, 64)) == Reception::delivered);
+    rig.kernel.run();
+  }
+  const auto& after = rig.kernel.accesses();
+  CHECK(after.device_reads - before.device_reads == 6 * kTransactions);
+  CHECK(after.device_writes - before.device_writes == 6 * kTransactions);
+  CHECK(after.interrupts_taken - before.interrupts_taken == 2 * kTransactions);
+}
+
 TEST_CASE("thousands of frames cross the 8139 both ways unchanged") {
   const unsigned seed = 20260102;
   INFO("seed " << seed);
