@@ -47,10 +47,7 @@ struct NicMachine : sc_core::sc_module {
     return c;
   }
   std::function<void()> software;
-  void run() {
-    software();
-    sc_core::sc_stop();
-  }
+  void run() { software(); }
 
   iovirt::sim::TransactionPool pool;
   iovirt::sim::EventQueue queue{"queue"};

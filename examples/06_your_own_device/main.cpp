@@ -31,7 +31,6 @@ struct Machine : sc_core::sc_module {
       std::printf("%02x:%02x.%x  %04x:%04x%s\n", f.bdf >> 8, f.bdf >> 3 & 31, f.bdf & 7, f.vendor, f.device, f.bridge ? "  port" : "");
       if (f.vendor == ChecksumDevice::kVendor && f.device == ChecksumDevice::kDevice) drive(f.bdf, f.bar(0));
     }
-    sc_core::sc_stop();
   }
 
   void drive(pcie::Bdf bdf, std::uint64_t bar) {

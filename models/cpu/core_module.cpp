@@ -354,14 +354,9 @@ tlm::tlm_sync_enum Core::answered(tlm::tlm_generic_payload& payload, tlm::tlm_ph
   return tlm::TLM_COMPLETED;
 }
 
-std::uint64_t Core::peek(std::uint64_t address) {
+std::uint64_t Core::peek(std::uint64_t address) const {
   if (!in_guest_) return address;
-  const EptContext context = ept_context(controls_.ept_pointer, controls_.vpid);
-  if (const EptTlb::Entry* entry = tlb_.peek(context, address)) return entry->translate(address);
-  const EptResult result = ept_walk(group_.walk_port(), controls_.ept_pointer, address, EptAccess::read,
-                                    {.physical_bits = capabilities_.physical_bits});
-  const auto* done = std::get_if<EptTranslation>(&result);
-  return done ? done->host_physical : kEmulated;
+  return address < guest_->ram_bytes ? guest_->ram_base + address : kEmulated;
 }
 
 PacketId Core::packet_at(std::uint64_t address) { return group_.ledger_.at(peek(address)); }

@@ -36,6 +36,11 @@ struct GuestState {
   bool interrupts_enabled = false;  ///< RFLAGS.IF
   VmExitHandler* host = nullptr;    ///< REQUIRES: set before run_guest
 
+  /// Where the guest's RAM lies, [ram_base, ram_base + ram_bytes) from guest-physical 0: lets instrumentation find a
+  /// packet in a page that EPT does not map yet. The processor does not look at it.
+  std::uint64_t ram_base = 0;
+  std::uint64_t ram_bytes = 0;
+
   /// The operand of the instruction that exited, as the VMM's decoder would find it: memory, port or MSR.
   /// A VMM that has carried the instruction out sets `done`, and `value` for a read; otherwise it is retried.
   struct Operand {

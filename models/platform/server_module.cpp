@@ -47,14 +47,14 @@ Server::Server(Machine& machine_, World& world_, unsigned vms_)
       ecam_(std::make_unique<EcamAccess>(kernel)),
       enumerator_(std::make_unique<pcie::Enumerator>(*ecam_, bridge_windows(config.pcie))) {
   scheduler.set_boot([this](cpu::VmxCpu& cpu) { kernel.boot(cpu); });
-  kernel.set_remapping(&iommu);
+  if (config.software.iommu_mode != software::IommuMode::off) kernel.set_remapping(&iommu);
   scheduler.spawn("init", 0, Activity::host_kernel, [this] { boot(); });
 }
 
 Server::~Server() = default;
 
 void Server::boot() {
-  iommu.start();
+  if (config.software.iommu_mode != software::IommuMode::off) iommu.start();
   for (pcie::FoundFunction& function : enumerator_->scan())
     if (!function.bridge && (function.class_code >> 8) == 0x0200) nics.push_back(function);
   bring_up_();

@@ -29,7 +29,7 @@ class World::Port final : public nic::WireSink {
 
 World::World(sc_core::sc_module_name name, Machine& machine, const software::Traffic& traffic, unsigned vms,
              Progress& progress)
-    : sc_module(name), machine_(machine), traffic_(traffic), vms_(vms), progress_(progress), sent_frames_(vms) {
+    : sc_module(name), machine_(machine), traffic_(traffic), vms_(vms), progress_(progress), sent_frames_(vms), sending_(vms) {
   for (std::uint32_t i = 0; i < traffic.count(); ++i) {
     const software::TrafficFrame& frame = traffic.frames()[i];
     if (frame.direction == Direction::rx)
@@ -158,8 +158,8 @@ PacketId World::begin_send(unsigned vm, std::size_t index, Ps now, std::span<con
 }
 
 PacketId World::open_tx(unsigned vm, std::uint32_t frame, Ps now, std::span<const std::uint8_t>& bytes) {
-  traffic_.fill(frame, scratch_);
-  bytes = scratch_;
+  traffic_.fill(frame, sending_[vm]);
+  bytes = sending_[vm];
   last_activity_ = std::max(last_activity_, now);
   return machine_.ledger.open(now, Direction::tx, static_cast<std::uint16_t>(vm), frame);
 }
@@ -189,7 +189,7 @@ void World::report(RunResult& run) const {
   run.packets.offered = traffic_.count();
   run.packets.received = received_;
   run.packets.transmitted = transmitted_;
-  run.packets.dropped = traffic_.count() - received_ - transmitted_;
+  run.packets.dropped = dropped_;
   run.packets.corrupted = corrupted_;
   run.delivered_bytes = delivered_bytes_;
   run.rx = rx_;

@@ -60,8 +60,7 @@ class World final : public sc_core::sc_module, public software::TrafficBook, pri
   std::vector<std::uint32_t> received_frames_;             ///< those the wire brings, in time order
   std::vector<std::vector<std::uint32_t>> sent_frames_;    ///< per VM, those it sends, in time order
   std::size_t next_inject_ = 0;
-  std::vector<std::uint8_t> scratch_;
-  std::vector<std::uint8_t> expected_;
+  std::vector<std::vector<std::uint8_t>> sending_;         ///< per VM: what its application is writing
   std::function<void()> on_start_;
   unsigned ready_ = 0;
   Ps start_ = 0;

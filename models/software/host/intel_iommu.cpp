@@ -145,7 +145,7 @@ void IntelIommu::map_range(Domain& domain, std::uint64_t iova, std::uint64_t add
 IntelIommu::Domain* IntelIommu::domain_of(Bdf function) {
   for (DeviceDomain& device : devices_)
     if (device.function == function) return device.domain;
-  if (mode_ == IommuMode::off || mode_ == IommuMode::passthrough) {
+  if (mode_ == IommuMode::passthrough) {
     attach_pass_through(function);
     return nullptr;
   }

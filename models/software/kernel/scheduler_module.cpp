@@ -174,9 +174,15 @@ Scheduler::TimerId SchedulerModule::start_timer(Ps deadline, std::function<void(
 }
 
 void SchedulerModule::cancel_timer(TimerId id) {
-  // The hardware timer is left alone: an early interrupt that finds nothing due is what Linux accepts too.
-  for (auto& state : states_)
-    std::erase_if(state->timers, [id](const Timer& t) { return t.id == id; });
+  for (auto& state : states_) {
+    const auto found = std::find_if(state->timers.begin(), state->timers.end(), [id](const Timer& t) { return t.id == id; });
+    if (found == state->timers.end()) continue;
+    const bool first = found == state->timers.begin();
+    state->timers.erase(found);
+    // Linux hrtimer_force_reprogram: the own core's hardware timer moves on; another core's fires once for nothing.
+    if (first && !state->timers.empty() && state.get() == &here()) program(*cores_.current(), *state);
+    return;
+  }
 }
 
 void SchedulerModule::run_timers() {

@@ -11,7 +11,7 @@
 namespace iovirt::software {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kPage = 4096, k2M = 2ull << 20, k1G = 1ull << 30;
 
 }  // namespace
 
@@ -22,7 +22,8 @@ Vm::Vm(unsigned index, const VmOptions& options, const cpu::Config& cpu_config, 
 Vm::~Vm() = default;
 
 void Vm::create() {
-  memory_base_ = kernel_.allocate(options_.memory_bytes, 2ull << 20);
+  // A page of EPT or IOMMU is as large as the memory's alignment allows.
+  memory_base_ = kernel_.allocate(options_.memory_bytes, options_.memory_bytes >= k1G && options_.ept_page_bytes >= k1G ? k1G : k2M);
   ept_root_ = kernel_.allocate(kPage, kPage);
   msr_bitmap_ = kernel_.allocate(kPage, kPage);
   apic_page_ = kernel_.allocate(kPage, kPage);
@@ -30,6 +31,8 @@ void Vm::create() {
   const std::uint64_t vmcs = kernel_.allocate(kPage, kPage);
   state_ = std::make_unique<cpu::GuestState>(vmcs, bytes_at<cpu::vmcs_layout::kRegionBytes>(vmcs));
   state_->host = this;
+  state_->ram_base = memory_base_;
+  state_->ram_bytes = options_.memory_bytes;
   // KVM's emulated timer counts at 1 GHz (KVM_DEFAULT_APIC_BUS_CYCLE_NS).
   apic_ = std::make_unique<cpu::LocalApic>(
       cpu::LocalApicConfig{.id = 0, .tsc_mhz = config_.frequency_mhz, .timer_tick = kPsPerNs, .bootstrap = true},
@@ -127,7 +130,7 @@ void Vm::build_vmcs(cpu::VmxCpu& cpu) {
   cpu.vmwrite(f::guest_dr7, 0x400);
 }
 
-/// Installs `entry` for `gpa` at `level`, 1 a 4-KB leaf, 2 a 2-MB one; tables on the way made.
+/// Installs `entry` for `gpa` at `level`: 1 a 4-KB leaf, 2 a 2-MB, 3 a 1-GB one; tables on the way made.
 void Vm::map_page(cpu::VmxCpu& cpu, std::uint64_t gpa, std::uint64_t entry, unsigned level) {
   std::uint64_t table = ept_root_;
   for (unsigned at = 4; at > level; --at) {
@@ -148,11 +151,12 @@ bool Vm::fault_in(cpu::VmxCpu& cpu, std::uint64_t gpa) {
   namespace e = cpu::ept_entry;
   constexpr std::uint64_t kWriteBack = 6, kUncached = 0;
   if (gpa < options_.memory_bytes) {
-    const unsigned level = options_.ept_page_bytes >= (2ull << 20) ? 2 : 1;
-    const std::uint64_t bytes = level == 2 ? 2ull << 20 : kPage;
+    std::uint64_t bytes = options_.ept_page_bytes;
+    if (bytes == k1G && ((gpa & ~(k1G - 1)) + k1G > options_.memory_bytes)) bytes = k2M;
+    const unsigned level = bytes == k1G ? 3 : bytes == k2M ? 2 : 1;
     const std::uint64_t page = gpa & ~(bytes - 1);
     map_page(cpu, page,
-             (memory_base_ + page) | e::rights::of(7) | e::memory_type::of(kWriteBack) | e::page::of(level == 2), level);
+             (memory_base_ + page) | e::rights::of(7) | e::memory_type::of(kWriteBack) | e::page::of(level > 1), level);
     return true;
   }
   for (const DirectMap& map : direct_) {

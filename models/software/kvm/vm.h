@@ -24,7 +24,7 @@ namespace iovirt::software {
 
 struct VmOptions {
   std::uint64_t memory_bytes = 64ull << 20;
-  std::uint64_t ept_page_bytes = 2ull << 20;  ///< largest page EPT maps RAM with: 4096 or 2 MB
+  std::uint64_t ept_page_bytes = 2ull << 20;  ///< largest page EPT maps RAM with: 4096, 2 MB or 1 GB
   unsigned core = 0;                          ///< where its vCPU thread runs
 };
 

@@ -21,10 +21,11 @@ pcie::Identity identity_of(const EmulatedIdentity& id) {
 }  // namespace
 
 EmulatedNicFunction::EmulatedNicFunction(EmulatedModel model, const MacAddress& mac, HostKernel& kernel, Vm& vm,
-                                         HostPort& port, unsigned pin)
+                                         HostPort& port, unsigned pin, TrafficBook& book)
     : kernel_(kernel),
       vm_(vm),
       port_(port),
+      book_(book),
       pin_(pin),
       nic_(make_emulated_nic(model, *this, mac)),
       config_(identity_of(nic_->identity())),
@@ -143,8 +144,10 @@ bool EmulatedNicFunction::receive_one() {
   MacAddress destination;
   const std::uint64_t head = cpu.load(rx_buffer_, 8);
   for (unsigned i = 0; i < 6; ++i) destination[i] = static_cast<std::uint8_t>(head >> (8 * i));
-  nic_->receive(destination, frame.bytes);
-  cpu.charge(packet);
+  if (nic_->receive(destination, frame.bytes) == Reception::delivered)
+    cpu.charge(packet);
+  else
+    book_.dropped(packet);
   return true;
 }
 

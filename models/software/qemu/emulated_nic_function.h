@@ -19,7 +19,8 @@ namespace iovirt::software {
 class EmulatedNicFunction final : public GuestPciFunction, private EmulatedNicHost {
  public:
   /// `pin`: the I/O APIC pin that INTA is routed to.
-  EmulatedNicFunction(EmulatedModel model, const MacAddress& mac, HostKernel& kernel, Vm& vm, HostPort& port, unsigned pin);
+  EmulatedNicFunction(EmulatedModel model, const MacAddress& mac, HostKernel& kernel, Vm& vm, HostPort& port, unsigned pin,
+                      TrafficBook& book);
 
   /// The main loop, on its own thread; never returns.
   void main_loop();
@@ -46,7 +47,7 @@ class EmulatedNicFunction final : public GuestPciFunction, private EmulatedNicHo
   HostKernel& kernel_;
   Vm& vm_;
   HostPort& port_;
-  TrafficBook* book_ = nullptr;
+  TrafficBook& book_;
   unsigned pin_;
   std::unique_ptr<EmulatedNic> nic_;
   pcie::Function config_;
