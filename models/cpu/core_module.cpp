@@ -81,40 +81,52 @@ void Core::synchronise() {
   }
 }
 
-bool Core::take_interrupt() {
-  if (!in_guest_) {
+void Core::take_interrupt() {
+  if (in_guest_)
+    settle();
+  else
     deliver_host(apic_.acknowledge());
-    return true;
-  }
-  if (apic_.deliverable() >= 0) {
-    const auto vector = static_cast<std::uint8_t>(apic_.deliverable());
-    if (controls_.on_pin(pin::process_posted_interrupts) && vector == controls_.notification_vector) {
-      // SDM 3, 30.6: acknowledged and ended by the processor itself; no exit.
-      apic_.acknowledge();
-      apic_.eoi();
-      activity_ = Activity::interrupt;
-      cycles(config_.posted_interrupt_cycles);
-      activity_ = Activity::guest;
-      std::span<std::uint8_t, kPostedDescriptorBytes> bytes(memory_.ram() + controls_.posted_interrupt_descriptor,
-                                                            kPostedDescriptorBytes);
-      virtual_apic_.take_posted(PostedInterruptDescriptor(bytes));
-      ++posted_;
-    } else {
+}
+
+// In guest mode between two instructions: everything that comes before the next one, in the order of SDM 3, 7.9 as far
+// as modelled. A loop, not a recursion: under overload one thing follows the other without an instruction in between.
+void Core::settle() {
+  for (;;) {
+    if (apic_.deliverable() >= 0) {
+      const auto vector = static_cast<std::uint8_t>(apic_.deliverable());
+      if (controls_.on_pin(pin::process_posted_interrupts) && vector == controls_.notification_vector) {
+        take_posted();
+        continue;
+      }
       VmExit exit{.reason = ExitReason::external_interrupt};
       if (controls_.exit & exit_control::acknowledge_interrupt)
         exit.interruption_info = interruption::info(apic_.acknowledge(), interruption::external);
-      vm_exit(exit);
-      return true;
+      leave_and_enter(exit);
+    } else if (preemption_deadline_ <= kernel_now()) {
+      leave_and_enter({.reason = ExitReason::preemption_timer});
+    } else if (guest_->interrupts_enabled && controls_.on(primary::interrupt_window_exiting)) {
+      leave_and_enter({.reason = ExitReason::interrupt_window});
+    } else if (virtual_deliverable()) {
+      cycles(config_.virtual_interrupt_cycles);
+      if (virtual_deliverable()) deliver_guest(virtual_apic_.deliver());
+    } else {
+      return;
     }
-  } else if (preemption_deadline_ <= kernel_now()) {
-    vm_exit({.reason = ExitReason::preemption_timer});
-    return true;
   }
-  if (virtual_deliverable()) {
-    cycles(config_.virtual_interrupt_cycles);
-    deliver_guest(virtual_apic_.deliver());
-  }
-  return true;
+}
+
+// SDM 3, 30.6: acknowledged and ended by the processor itself; no exit.
+void Core::take_posted() {
+  apic_.acknowledge();
+  apic_.eoi();
+  const Activity before = activity_;
+  activity_ = Activity::interrupt;
+  cycles(config_.posted_interrupt_cycles);
+  activity_ = before;
+  std::span<std::uint8_t, kPostedDescriptorBytes> bytes(memory_.ram() + controls_.posted_interrupt_descriptor,
+                                                        kPostedDescriptorBytes);
+  virtual_apic_.take_posted(PostedInterruptDescriptor(bytes));
+  ++posted_;
 }
 
 void Core::deliver_host(std::uint8_t vector) {
@@ -127,7 +139,7 @@ void Core::deliver_host(std::uint8_t vector) {
   host_enabled_ = true;
 }
 
-// The guest's handler runs to its IRET. The guest was in guest mode with interrupts on, or the VMM injected.
+// The guest's handler runs to its IRET. Interrupts were on in the guest, or the VMM injected.
 void Core::deliver_guest(std::uint8_t vector) {
   GuestState& guest = *guest_;
   ++injected_;
@@ -137,39 +149,21 @@ void Core::deliver_guest(std::uint8_t vector) {
   activity_ = Activity::guest;
   if (guest.idt && guest.idt->gates[vector]) guest.idt->gates[vector](vector);
   guest.interrupts_enabled = true;
-  guest_enabled();
-}
-
-/// RFLAGS.IF has just become 1 in the guest.
-void Core::guest_enabled() {
-  if (controls_.on(primary::interrupt_window_exiting)) {
-    vm_exit({.reason = ExitReason::interrupt_window});
-    return;
-  }
-  if (virtual_deliverable()) {
-    cycles(config_.virtual_interrupt_cycles);
-    if (virtual_deliverable()) deliver_guest(virtual_apic_.deliver());
-  }
 }
 
 void Core::sti() {
   if (enabled()) return;
   enabled() = true;
   if (in_guest_)
-    guest_enabled();
+    settle();
   else if (apic_.deliverable() >= 0)
     synchronise();
 }
 
 void Core::hlt() {
   if (in_guest_) {
-    if (!guest_->interrupts_enabled) {
-      guest_->interrupts_enabled = true;
-      const std::uint64_t before = injected_;
-      guest_enabled();
-      if (injected_ != before) return;
-    }
     const std::uint64_t before = injected_;
+    sti();
     synchronise();
     if (injected_ != before) return;
     if (controls_.on(primary::hlt_exiting)) {
@@ -186,7 +180,7 @@ void Core::hlt() {
       queue_.catch_up();
     }
     activity_ = Activity::guest;
-    take_interrupt();
+    settle();
     return;
   }
   const bool was_waiting = apic_.deliverable() >= 0;
@@ -422,7 +416,7 @@ void Core::wrmsr(std::uint32_t index, std::uint64_t value) {
       case WrmsrVirtual::general_protection:
         break;  // a guest that does this is not modelled further: the write has no effect
     }
-    if (virtual_deliverable()) take_interrupt();
+    settle();
     return;
   }
   const bool apic = LocalApic::owns_msr(index);
@@ -505,8 +499,16 @@ GuestState::Operand Core::exit_instruction(ExitReason reason, std::uint64_t qual
 }
 
 GuestState::Operand Core::vm_exit(const VmExit& exit) {
-  GuestState& guest = *guest_;
   const Activity before = activity_;
+  const GuestState::Operand operand = leave_and_enter(exit);
+  settle();
+  activity_ = before;
+  return operand;
+}
+
+/// One exit, the VMM's handler and the entry, with the event it injects.
+GuestState::Operand Core::leave_and_enter(const VmExit& exit) {
+  GuestState& guest = *guest_;
   ++exits_[static_cast<unsigned>(exit.reason)];
   if (controls_.virtual_interrupt_delivery()) guest.vmcs.set<vmcs_field::guest_interrupt_status>(virtual_apic_.status());
   guest.vmcs.set<vmcs_field::guest_rflags>(kRflagsFixed1 | (guest.interrupts_enabled ? kRflagsInterrupt : 0));
@@ -517,10 +519,9 @@ GuestState::Operand Core::vm_exit(const VmExit& exit) {
   activity_ = Activity::exit;
   cycles(config_.exit_cycles);
   guest.host->vm_exit(*this);
-  // What the VMM decoded belongs to this exit; the entry may run the guest's interrupt handlers, with exits of their own.
+  // What the VMM decoded belongs to this exit; the guest's interrupt handlers that follow may cause others.
   const GuestState::Operand operand = guest.operand;
   enter(guest, true);
-  activity_ = before;
   return operand;
 }
 
@@ -555,17 +556,14 @@ void Core::enter(GuestState& guest, bool resume) {
   if (interruption::valid::get(event)) {
     guest.vmcs.set<vmcs_field::entry_interruption_info>(event & ~static_cast<std::uint32_t>(interruption::valid::mask));
     deliver_guest(static_cast<std::uint8_t>(interruption::vector::get(event)));
-  } else if (guest.interrupts_enabled && controls_.on(primary::interrupt_window_exiting)) {
-    guest_enabled();
   }
-  if (interrupt_waiting()) synchronise();
 }
 
 void Core::run_guest(GuestState& guest, const std::function<void()>& body) {
   guest_ = &guest;
   const Activity before = activity_;
   enter(guest, false);
-  activity_ = Activity::guest;
+  settle();
   body();
   in_guest_ = false;
   activity_ = before;

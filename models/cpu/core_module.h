@@ -118,13 +118,15 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
   tlm::tlm_sync_enum answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
 
   bool interrupt_waiting() const;
-  bool take_interrupt();
+  void take_interrupt();
+  void settle();
+  void take_posted();
   void deliver_host(std::uint8_t vector);
   void deliver_guest(std::uint8_t vector);
-  void guest_enabled();
   bool virtual_deliverable() const;
 
   GuestState::Operand vm_exit(const VmExit& exit);
+  GuestState::Operand leave_and_enter(const VmExit& exit);
   void enter(GuestState& guest, bool resume);
   GuestState::Operand exit_instruction(ExitReason reason, std::uint64_t qualification, GuestState::Operand operand);
 

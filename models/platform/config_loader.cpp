@@ -4,6 +4,7 @@
 #include "models/platform/config_loader.h"
 
 #include <algorithm>
+#include <bit>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -15,6 +16,8 @@ namespace iovirt::platform {
 using software::TrafficSource;
 
 namespace {
+
+constexpr std::uint64_t kHostBytes = 128ull << 20;  ///< kernel, rings, buffers and tables of the host
 
 const std::vector<std::string_view> kProfiledRoots = {"cpu", "memory", "pcie", "iommu", "nic", "virtio", "software"};
 
@@ -106,6 +109,25 @@ void LoadedConfig::check_models() const {
   check("nic", config_.nic);
   check("virtio", config_.virtio);
   check("software", config_.software);
+  check_machine();
+}
+
+/// What the parts ask of each other, and the simulated kernels of the processor.
+void LoadedConfig::check_machine() const {
+  if (!config_.cpu.x2apic) reader_.fail("cpu.x2apic", "false, but the simulated kernels use x2APIC mode: expected true");
+  if (!config_.cpu.tsc_deadline)
+    reader_.fail("cpu.tsc_deadline", "false, but the simulated kernels' timers are TSC deadlines: expected true");
+  if (config_.cpu.ept_tlb_entries % config_.cpu.ept_tlb_ways != 0 ||
+      !std::has_single_bit(config_.cpu.ept_tlb_entries / config_.cpu.ept_tlb_ways))
+    reader_.fail("cpu.ept_tlb_entries", fmt::format("{} entries in {} ways: expected a power of two of sets", config_.cpu.ept_tlb_entries, config_.cpu.ept_tlb_ways));
+  const std::uint64_t reach = 1ull << config_.cpu.physical_bits;
+  if (config_.pcie.mmio64_base + config_.pcie.mmio64_bytes > reach)
+    reader_.fail("pcie.mmio64_base", fmt::format("the window ends beyond cpu.physical_bits = {}: expected an end of at most {:#x}", config_.cpu.physical_bits, reach));
+  const std::uint64_t ram = std::min(config_.memory.size_bytes, config_.memory.hole_base);
+  const std::uint64_t needed = kHostBytes + config_.vms * (config_.software.vm_memory_mb << 20);
+  if (needed > ram)
+    reader_.fail("software.vm_memory_mb", fmt::format("{} VMs of {} MB and the host's {} MB need more RAM than the {} MB below the device hole: expected less, or more memory.size_bytes",
+                                                      config_.vms, config_.software.vm_memory_mb, kHostBytes >> 20, ram >> 20));
 }
 
 void LoadedConfig::check_mode(Mode mode) const {

@@ -41,6 +41,7 @@ class LoadedConfig {
   void apply(const ConfigRequest& request, ConfigReader& reader) const;
   void check_traffic_keys() const;
   void check_models() const;
+  void check_machine() const;
   std::string found(const std::string& path) const;
 
   std::vector<std::string> folders_;

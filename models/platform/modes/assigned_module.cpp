@@ -28,7 +28,8 @@ class AssignedRig : public GuestRig {
     devices_.push_back(std::make_unique<software::VfioFunction>(
         device,
         software::VfioOptions{.page_bytes = software::bytes_of(server_.config.software.page_size),
-                              .posted_interrupts = server_.config.iommu.posted_interrupts && server_.config.cpu.apicv},
+                              .posted_interrupts = server_.config.iommu.posted_interrupts &&
+                                                     server_.config.iommu.extended_interrupt_mode && server_.config.cpu.apicv},
         server_.kernel, server_.iommu, guest.vm));
     devices_.back()->attach();
     guest.power_on(guest.bus->add(*devices_.back()));

@@ -61,7 +61,8 @@ void IntelIommu::start() {
 
   const std::uint64_t ecap = cpu.load(registers_ + reg::kECAP, 8);
   if (reg::ecap::IR::get(ecap)) {
-    cpu.store(registers_ + reg::kIRTA, 8, irte_table_ | reg::irta::EIME::mask | reg::irta::S::of(kIrteBits));
+    extended_ = reg::ecap::EIM::get(ecap) != 0;
+    cpu.store(registers_ + reg::kIRTA, 8, irte_table_ | reg::irta::EIME::of(extended_) | reg::irta::S::of(kIrteBits));
     command(reg::gcmd::kSIRTP);
     invalidate({{iommu::descriptor::interrupt_entry_cache, 0}});
     command(reg::gcmd::kIRE);
@@ -244,7 +245,8 @@ MsiMessage IntelIommu::install(Bdf function, std::uint64_t low) {
 MsiMessage IntelIommu::compose(Bdf function, std::uint8_t vector, std::uint32_t apic_id) {
   domain_of(function);  // a device that may interrupt may also write: it needs its context entry
   if (irte_table_ == 0) return {0xfee00000ull | std::uint64_t{apic_id} << 12, vector};
-  return install(function, iommu::irte::Vector::of(vector) | iommu::irte::DST::of(apic_id));
+  return install(function, iommu::irte::Vector::of(vector) |
+                               (extended_ ? iommu::irte::DST::of(apic_id) : iommu::irte::DST_xAPIC::of(apic_id)));
 }
 
 MsiMessage IntelIommu::compose_posted(Bdf function, const PostedTarget& target) {

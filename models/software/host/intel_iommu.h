@@ -88,7 +88,8 @@ class IntelIommu final : public DmaRemapping {
   std::uint64_t registers_;
   IommuMode mode_;
   std::uint64_t root_table_ = 0;
-  std::uint64_t irte_table_ = 0;
+  std::uint64_t irte_table_ = 0;  ///< 0: no interrupt remapping
+  bool extended_ = false;         ///< IRTA.EIME: 32-bit APIC ids
   std::uint64_t queue_ = 0;
   std::uint64_t status_ = 0;  ///< where wait descriptors write
   std::uint32_t queue_tail_ = 0;

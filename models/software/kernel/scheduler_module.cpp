@@ -8,6 +8,15 @@
 #include "models/software/kernel/host_vectors.h"
 
 namespace iovirt::software {
+namespace {
+
+/// A guest's code, the exits it causes and the interrupts they meet lie on one stack.
+struct StackOptions : sc_core::sc_spawn_options {
+  StackOptions() { set_stack_size(256 * 1024); }
+};
+const StackOptions kStackOptions;
+
+}  // namespace
 
 struct SchedulerModule::Thread final : HostThread {
   enum class State { runnable, running, blocked };
@@ -32,7 +41,7 @@ SchedulerModule::SchedulerModule(sc_core::sc_module_name name, const Costs& cost
     threads_.push_back(std::make_unique<Thread>("idle/" + std::to_string(i), i, Activity::idle));
     states_[i]->idle = states_[i]->running = threads_.back().get();
     threads_.back()->state = Thread::State::running;
-    sc_core::sc_spawn([this, i] { idle_loop(i); }, sc_core::sc_gen_unique_name("idle"));
+    sc_core::sc_spawn([this, i] { idle_loop(i); }, sc_core::sc_gen_unique_name("idle"), &kStackOptions);
   }
 }
 
@@ -52,7 +61,7 @@ HostThread& SchedulerModule::spawn(const std::string& name, unsigned core, Activ
         body();
         for (;;) block();  // a body that returns sleeps for ever
       },
-      sc_core::sc_gen_unique_name("thread"));
+      sc_core::sc_gen_unique_name("thread"), &kStackOptions);
   return *thread;
 }
 
