@@ -9,7 +9,8 @@
 namespace iovirt::sim {
 
 EventQueue::EventQueue(sc_core::sc_module_name name, bool run_ahead) : sc_module(name), run_ahead_(run_ahead) {
-  heap_.reserve(1024);
+  near_.reserve(kNear + 1);
+  far_.reserve(1024);
   SC_METHOD(wake);
   sensitive << armed_;
   dont_initialize();
@@ -17,9 +18,36 @@ EventQueue::EventQueue(sc_core::sc_module_name name, bool run_ahead) : sc_module
 
 void EventQueue::post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg) {
   assert(at >= now());
-  heap_.push_back({at, sequence_++, &actor, arg, what});
-  std::push_heap(heap_.begin(), heap_.end(), later);
+  insert({at, sequence_++, &actor, arg, what});
   if (!running_) arm();
+}
+
+void EventQueue::insert(const Event& event) {
+  if (!far_.empty() && !Later{}(far_.front(), event)) {
+    far_.push_back(event);
+    std::push_heap(far_.begin(), far_.end(), Later{});
+    return;
+  }
+  near_.push_back(event);
+  std::size_t place = near_.size() - 1;
+  for (; place > 0 && Later{}(event, near_[place - 1]); --place) near_[place] = near_[place - 1];
+  near_[place] = event;
+  if (near_.size() <= kNear) return;
+  // The later half makes room.
+  for (std::size_t i = 0; i < kNear / 2; ++i) {
+    far_.push_back(near_[i]);
+    std::push_heap(far_.begin(), far_.end(), Later{});
+  }
+  near_.erase(near_.begin(), near_.begin() + kNear / 2);
+}
+
+void EventQueue::refill() {
+  for (std::size_t i = 0; i < kNear / 2 && !far_.empty(); ++i) {
+    std::pop_heap(far_.begin(), far_.end(), Later{});
+    near_.push_back(far_.back());
+    far_.pop_back();
+  }
+  std::reverse(near_.begin(), near_.end());
 }
 
 void EventQueue::notify(sc_core::sc_event& event) {
@@ -32,8 +60,8 @@ void EventQueue::notify(sc_core::sc_event& event) {
 }
 
 void EventQueue::arm() {
-  if (heap_.empty()) return;
-  const Ps at = heap_.front().at;
+  if (empty()) return;
+  const Ps at = next_at();
   if (at >= armed_at_) return;
   armed_at_ = at;
   armed_.cancel();
@@ -46,17 +74,17 @@ void EventQueue::wake() {
 }
 
 void EventQueue::catch_up() {
-  if (running_ || heap_.empty() || heap_.front().at > kernel_now()) return;
+  if (running_ || empty() || next_at() > kernel_now()) return;
   running_ = true;
-  while (!heap_.empty() && heap_.front().at <= kernel_now()) pop_and_fire();
+  while (!empty() && next_at() <= kernel_now()) pop_and_fire();
   running_ = false;
   arm();
 }
 
 void EventQueue::pop_and_fire() {
-  const Event event = heap_.front();
-  std::pop_heap(heap_.begin(), heap_.end(), later);
-  heap_.pop_back();
+  const Event event = near_.back();
+  near_.pop_back();
+  if (near_.empty()) refill();
   now_ = event.at;
   firing_ = true;
   ++processed_;
@@ -66,8 +94,8 @@ void EventQueue::pop_and_fire() {
 
 void EventQueue::run_until(Ps bound, bool inclusive) {
   running_ = true;
-  while (!heap_.empty()) {
-    const Ps at = heap_.front().at;
+  while (!empty()) {
+    const Ps at = next_at();
     if (at > bound || (at == bound && !inclusive)) {
       // Up to here the kernel has nothing that could see or change the path: ask how far that holds now.
       if (!run_ahead_ || sc_core::sc_pending_activity_at_current_time()) break;

@@ -60,13 +60,19 @@ class EventQueue : public sc_core::sc_module {
     std::uint64_t arg;
     std::uint32_t what;
   };
-  static bool later(const Event& a, const Event& b) {
-    return a.at != b.at ? a.at > b.at : a.sequence > b.sequence;
-  }
+  struct Later {
+    bool operator()(const Event& a, const Event& b) const {
+      return a.at != b.at ? a.at > b.at : a.sequence > b.sequence;
+    }
+  };
   static Ps kernel_now() { return sc_core::sc_time_stamp().value(); }
 
   void wake();
   void run_until(Ps bound, bool inclusive);
+  void insert(const Event& event);
+  void refill();
+  bool empty() const { return near_.empty(); }
+  Ps next_at() const { return near_.back().at; }
   void pop_and_fire();
   void arm();
 
@@ -78,7 +84,11 @@ class EventQueue : public sc_core::sc_module {
   Ps armed_at_ = ~0ull;
   std::uint64_t sequence_ = 0;
   std::uint64_t processed_ = 0;
-  std::vector<Event> heap_;
+  // The soonest events, sorted with the next one last: most are posted a little ahead, a few places from the end.
+  // The rest is a heap, all of it later than near_; near_ is empty only when there is nothing at all.
+  static constexpr std::size_t kNear = 48;
+  std::vector<Event> near_;
+  std::vector<Event> far_;
   sc_core::sc_event armed_;
 };
 

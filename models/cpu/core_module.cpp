@@ -107,8 +107,7 @@ void Core::settle() {
     } else if (guest_->interrupts_enabled && controls_.on(primary::interrupt_window_exiting)) {
       leave_and_enter({.reason = ExitReason::interrupt_window});
     } else if (virtual_deliverable()) {
-      cycles(config_.virtual_interrupt_cycles);
-      if (virtual_deliverable()) deliver_guest(virtual_apic_.deliver());
+      deliver_guest(virtual_apic_.deliver(), config_.virtual_interrupt_cycles);
     } else {
       return;
     }
@@ -140,12 +139,12 @@ void Core::deliver_host(std::uint8_t vector) {
 }
 
 // The guest's handler runs to its IRET. Interrupts were on in the guest, or the VMM injected.
-void Core::deliver_guest(std::uint8_t vector) {
+void Core::deliver_guest(std::uint8_t vector, std::uint64_t extra_cycles) {
   GuestState& guest = *guest_;
   ++injected_;
   guest.interrupts_enabled = false;
   activity_ = Activity::interrupt;
-  cycles(config_.interrupt_delivery_cycles);
+  cycles(config_.interrupt_delivery_cycles + extra_cycles);
   activity_ = Activity::guest;
   if (guest.idt && guest.idt->gates[vector]) guest.idt->gates[vector](vector);
   guest.interrupts_enabled = true;

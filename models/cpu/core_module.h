@@ -62,7 +62,7 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
   void sti() override;
   bool interrupts_enabled() const override { return in_guest_ ? guest_->interrupts_enabled : host_enabled_; }
   void lidt(Idt* table) override { (in_guest_ ? guest_->idt : host_idt_) = table; }
-  Ps now() const override { return kernel_now() + pending_; }
+  Ps now() const override { return log_.end(); }  // every picosecond is accounted for as it is spent
   PacketId packet_at(std::uint64_t address) override;
   void place_packet(std::uint64_t address, PacketId packet) override;
   void charge(PacketId packet) override;
@@ -122,7 +122,7 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
   void settle();
   void take_posted();
   void deliver_host(std::uint8_t vector);
-  void deliver_guest(std::uint8_t vector);
+  void deliver_guest(std::uint8_t vector, std::uint64_t extra_cycles = 0);
   bool virtual_deliverable() const;
 
   GuestState::Operand vm_exit(const VmExit& exit);

@@ -6,6 +6,7 @@
 #include <bit>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "models/nic/igb_spec.h"
 
@@ -37,8 +38,10 @@ void Config::validate() const {
   require(std::has_single_bit(pcie_width) && pcie_width <= 16, "pcie_width", "1, 2, 4, 8 or 16");
   require(std::has_single_bit(mps_bytes) && mps_bytes >= 128 && mps_bytes <= 4096, "mps_bytes", "128, 256, ... 4096");
   require(mac >> 48 == 0 && (mac >> 40 & 1) == 0 && mac != 0, "mac", "a unicast address of 48 bits");
-  for (double ns : {rx_latency_ns, tx_latency_ns, register_latency_ns, itr_unit_ns, link_up_ns})
-    require(ns >= 0 && ns <= 1e10, "*_ns", "0 to 1e10");
+  for (const auto& [key, ns] : {std::pair{"rx_latency_ns", rx_latency_ns}, {"tx_latency_ns", tx_latency_ns},
+                                {"register_latency_ns", register_latency_ns}, {"itr_unit_ns", itr_unit_ns}})
+    require(ns >= 0 && ns <= 1e6, key, "0 to 1000000");
+  require(link_up_ns >= 0 && link_up_ns <= 1e10, "link_up_ns", "0 to 10000000000");
 }
 
 MacAddress Config::mac_bytes() const {

@@ -26,7 +26,15 @@ Express::Express(ConfigSpace& config, const Spec& spec, std::uint16_t where) : c
   config.define(at(at_, kExpFlags), 2, 2 | ExpPortType::of(static_cast<unsigned>(spec.port)));
   config.define(at(at_, kExpDeviceCap), 4, ExpMpsSupported::of(encoded) | 1u << 15 | (spec.flr ? kExpFlrCapable : 0));
   // After reset: payload 128 bytes, read requests 512, relaxed ordering and no-snoop allowed.
-  config.define(at(at_, kExpDeviceControl), 2, ExpMrrs::of(2) | 1u << 4 | 1u << 11, 0x7fff);
+  const std::uint16_t control = at(at_, kExpDeviceControl);
+  config.define(control, 2, ExpMrrs::of(2) | 1u << 4 | 1u << 11, spec.flr ? 0xffff : 0x7fff);
+  if (spec.flr)
+    config.on_write(control, 2, [this, control] {
+      const std::uint64_t value = config_.get(control, 2);
+      if (!(value & kExpInitiateFlr)) return;
+      config_.set(control, 2, value & ~static_cast<std::uint64_t>(kExpInitiateFlr));
+      if (on_flr_) on_flr_();
+    });
   config.define(at(at_, kExpDeviceStatus), 2, 0, 0, 0xf);
   config.define(at(at_, kExpLinkCap), 4, link);
   config.define(at(at_, kExpLinkControl), 2, 0, 0x3);
@@ -53,15 +61,7 @@ void Express::report_unsupported_request() {
 
 void Express::on_flr(ConfigSpace::Hook hook) {
   if (!spec_.flr) throw std::logic_error("this function has no function-level reset");
-  const std::uint16_t control = at(at_, kExpDeviceControl);
-  const auto reset = ExpMrrs::of(2) | 1u << 4 | 1u << 11;
-  config_.define(control, 2, reset, 0xffff);
-  config_.on_write(control, 2, [this, control, hook = std::move(hook)] {
-    const std::uint64_t value = config_.get(control, 2);
-    if (!(value & kExpInitiateFlr)) return;
-    config_.set(control, 2, value & ~static_cast<std::uint64_t>(kExpInitiateFlr));
-    hook();
-  });
+  on_flr_ = std::move(hook);
 }
 
 std::uint16_t add_ari(ConfigSpace& config, std::uint16_t where) {

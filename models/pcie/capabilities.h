@@ -22,7 +22,10 @@ class Express {
     bool flr = false;
     bool ari_forwarding = false;  ///< of a port
   };
+  /// The capability goes to `at` (0: next free place). `config` must outlive this.
   Express(ConfigSpace& config, const Spec& spec, std::uint16_t at = 0);
+  Express(const Express&) = delete;
+  Express& operator=(const Express&) = delete;
 
   std::uint16_t offset() const { return at_; }
   /// Max_Payload_Size and Max_Read_Request_Size as software has set them, in bytes; the payload is never larger
@@ -39,6 +42,7 @@ class Express {
   ConfigSpace& config_;
   Spec spec_;
   std::uint16_t at_;
+  ConfigSpace::Hook on_flr_;
 };
 
 /// Alternative Routing-ID Interpretation (7.8.7): next function 0, no groups. Returns its offset.

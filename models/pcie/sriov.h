@@ -28,6 +28,8 @@ class Sriov {
 
   /// The capability goes to `at` (0: next free place). `pf` must outlive this.
   Sriov(ConfigSpace& pf, const Spec& spec, std::uint16_t at = 0);
+  Sriov(const Sriov&) = delete;
+  Sriov& operator=(const Sriov&) = delete;
 
   const Spec& spec() const { return spec_; }
   std::uint16_t offset() const { return at_; }
