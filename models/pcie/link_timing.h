@@ -11,7 +11,7 @@
 
 namespace iovirt::pcie {
 
-/// Bytes on the wire beyond the payload: framing 4, sequence number 2... LCRC 4, header 12 or 16 (64-bit address).
+/// Bytes on the wire beyond the payload: framing 2, sequence number and LCRC 6, header 16 (64-bit address) or 12.
 inline constexpr unsigned kWriteOverheadBytes = 24;
 inline constexpr unsigned kReadRequestBytes = 24;
 inline constexpr unsigned kCompletionOverheadBytes = 20;

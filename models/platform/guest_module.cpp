@@ -3,11 +3,24 @@
 
 #include "models/platform/guest_module.h"
 
+#include "models/software/guest/rogue.h"
+
 namespace iovirt::platform {
 namespace {
 
 constexpr std::uint64_t kGuestImage = 1ull << 20;  ///< guest RAM below is its kernel's own
 constexpr Ps kPoll = kPsPerMs;                     ///< until the traffic starts
+
+std::unique_ptr<software::GuestKernel> make_kernel(const Config& config, software::Rogue rogue) {
+  const software::GuestKernel::Layout layout{.memory_begin = kGuestImage,
+                                             .memory_end = config.software.vm_memory_mb << 20,
+                                             .ecam = software::GuestPciBus::kEcamBase,
+                                             .io_apic = software::Vm::kIoApicBase,
+                                             .intx_pin = Guest::kIntxPin,
+                                             .tsc_mhz = config.cpu.frequency_mhz};
+  if (rogue == software::Rogue::dma) return std::make_unique<software::RogueDmaKernel>(config.software.costs, layout);
+  return std::make_unique<software::GuestKernel>(config.software.costs, layout);
+}
 
 }  // namespace
 
@@ -19,7 +32,7 @@ class Guest::Stack final : public software::RxHandler {
     if (guest_.application_)
       guest_.application_->deliver(buffer, address, bytes);
     else
-      guest_.kernel_.free_buffer(buffer);
+      guest_.kernel_->free_buffer(buffer);
   }
   void wake_queue(software::NetDriver&, unsigned) override {
     if (guest_.application_) guest_.application_->room();
@@ -30,7 +43,7 @@ class Guest::Stack final : public software::RxHandler {
   Guest& guest_;
 };
 
-Guest::Guest(Server& server, unsigned index, MakeDriver make_driver)
+Guest::Guest(Server& server, unsigned index, MakeDriver make_driver, software::Rogue rogue)
     : vm(index,
          {.memory_bytes = server.config.software.vm_memory_mb << 20,
           .ept_page_bytes = software::bytes_of(server.config.software.page_size),
@@ -39,15 +52,9 @@ Guest::Guest(Server& server, unsigned index, MakeDriver make_driver)
       server_(server),
       index_(index),
       make_driver_(std::move(make_driver)),
-      kernel_(server.config.software.costs,
-              {.memory_begin = kGuestImage,
-               .memory_end = server.config.software.vm_memory_mb << 20,
-               .ecam = software::GuestPciBus::kEcamBase,
-               .io_apic = software::Vm::kIoApicBase,
-               .intx_pin = kIntxPin,
-               .tsc_mhz = server.config.cpu.frequency_mhz}),
+      kernel_(make_kernel(server.config, rogue)),
       stack_(std::make_unique<Stack>(*this)) {
-  kernel_.set_rx_handler(*stack_);
+  kernel_->set_rx_handler(*stack_);
   thread_ = &server.scheduler.spawn("vcpu/" + std::to_string(index), server.vm_core(index), Activity::host_kernel, [this] {
     while (!powered_) server_.scheduler.block();
     vm.run([this](cpu::Cpu& cpu) { run(cpu); });
@@ -67,12 +74,12 @@ void Guest::power_on(software::Bdf nic) {
 }
 
 void Guest::run(cpu::Cpu& cpu) {
-  kernel_.boot(cpu);
-  driver_ = make_driver_(kernel_, nic_);
+  kernel_->boot(cpu);
+  driver_ = make_driver_(*kernel_, nic_);
   driver_->open();
-  application_ = std::make_unique<software::Application>(index_, kernel_, server_.world, *driver_, 0);
+  application_ = std::make_unique<software::Application>(index_, *kernel_, server_.world, *driver_, 0);
   server_.world.ready();
-  while (!server_.world.started()) kernel_.sleep_until(cpu.now() + kPoll);
+  while (!server_.world.started()) kernel_->sleep_until(cpu.now() + kPoll);
   application_->run();
 }
 

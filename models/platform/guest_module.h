@@ -22,7 +22,8 @@ class Guest {
   static constexpr unsigned kIntxPin = 11;  ///< of the NIC's INTA at the I/O APIC
 
   /// Spawns the vCPU's thread; it waits for power_on(). REQUIRES: before the simulation starts.
-  Guest(Server& server, unsigned index, MakeDriver make_driver);
+  /// `rogue`: what its kernel does wrong.
+  Guest(Server& server, unsigned index, MakeDriver make_driver, software::Rogue rogue);
 
   /// Once the NIC is on the bus: `nic` is its address there. From the host's bring-up.
   void power_on(software::Bdf nic);
@@ -31,8 +32,7 @@ class Guest {
   std::unique_ptr<software::GuestPciBus> bus;  ///< made by create()
   /// Memory and bus, from the host's bring-up, before the NIC is added.
   void create();
-  const software::GuestKernel& kernel() const { return kernel_; }
-  software::GuestKernel& kernel() { return kernel_; }
+  software::GuestKernel& kernel() { return *kernel_; }
   software::NetDriver* driver() { return driver_.get(); }
 
  private:
@@ -42,7 +42,7 @@ class Guest {
   Server& server_;
   unsigned index_;
   MakeDriver make_driver_;
-  software::GuestKernel kernel_;
+  std::unique_ptr<software::GuestKernel> kernel_;
   std::unique_ptr<software::NetDriver> driver_;
   std::unique_ptr<software::Application> application_;
   std::unique_ptr<software::RxHandler> stack_;

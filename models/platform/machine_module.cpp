@@ -9,6 +9,8 @@ namespace iovirt::platform {
 namespace {
 
 Config for_ports(Config config, std::size_t nics) {
+  // The link comes up at what both ends can do.
+  config.pcie = config.pcie.trained(config.nic.pcie_generation, config.nic.pcie_width);
   config.pcie.ports = static_cast<std::uint32_t>(nics);
   config.pcie.chipset_base = config.iommu.register_base;
   return config;

@@ -168,6 +168,12 @@ std::string report(const std::vector<RunResult>& runs) {
   for (const RunResult& run : runs) {
     for (const auto& [reason, number] : run.iommu.faults)
       if (number != 0) out += fmt::format("\n{}: {} IOMMU faults: {}", name_of(run.mode), count(number), reason);
+    if (!run.iommu.fault_log.empty()) {
+      const auto& fault = run.iommu.fault_log.front();
+      out += fmt::format("\n{}: the first one recorded: reason {:#x}, source {:02x}:{:02x}.{}, address {:#x}, {}", name_of(run.mode),
+                         fault.reason, fault.source >> 8, fault.source >> 3 & 31, fault.source & 7, fault.address,
+                         fault.read ? "read" : "write");
+    }
     for (const std::string& error : check(run)) out += fmt::format("\n{}: ERROR: {}", name_of(run.mode), error);
   }
   if (out.back() != '\n') out += "\n";

@@ -90,6 +90,16 @@ Json latency_json(const Latency& latency) {
           {"stages", std::move(stages)}};
 }
 
+Json fault_log(const RunResult& run) {
+  Json log = Json::array();
+  for (const auto& fault : run.iommu.fault_log)
+    log.push_back({{"source", fmt::format("{:02x}:{:02x}.{}", fault.source >> 8, fault.source >> 3 & 31, fault.source & 7)},
+                   {"reason", fmt::format("{:#x}", fault.reason)},
+                   {"address", fmt::format("{:#x}", fault.address)},
+                   {"access", fault.read ? "r" : "w"}});
+  return log;
+}
+
 Json counts(const std::map<std::string, std::uint64_t>& numbers) {
   Json object = Json::object();
   for (const auto& [name, number] : numbers)
@@ -131,7 +141,8 @@ Json to_json(const RunResult& run) {
         {"walks", run.iommu.walks},
         {"memory_reads", run.iommu.memory_reads},
         {"invalidations", run.iommu.invalidations},
-        {"faults", counts(run.iommu.faults)}}},
+        {"faults", counts(run.iommu.faults)},
+        {"fault_log", fault_log(run)}}},
       {"pcie",
        {{"up_bytes", run.pcie.up_bytes},
         {"down_bytes", run.pcie.down_bytes},

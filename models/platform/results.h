@@ -58,6 +58,13 @@ struct RunResult {
   struct {
     std::uint64_t requests = 0, iotlb_hits = 0, iotlb_misses = 0, walks = 0, memory_reads = 0, invalidations = 0;
     std::map<std::string, std::uint64_t> faults;  ///< by reason
+    struct Fault {
+      std::uint16_t source = 0;   ///< requester id
+      std::uint8_t reason = 0;    ///< VT-d's code
+      std::uint64_t address = 0;  ///< of an interrupt request: its index in bits 63:48
+      bool read = false;
+    };
+    std::vector<Fault> fault_log;  ///< as the host's driver read them from the fault records; the first 64
   } iommu;
   struct {
     std::uint64_t up_bytes = 0, down_bytes = 0, tlps = 0;

@@ -145,6 +145,11 @@ RunResult run_mode(const Config& config, Mode mode, const software::Traffic& tra
   run.mode = mode;
   run.vms = config.vms;
   world.report(run);
+  for (const software::IntelIommu::FaultReport& fault : server.iommu.faults()) {
+    constexpr std::size_t kFaultLog = 64;
+    if (run.iommu.fault_log.size() == kFaultLog) break;
+    run.iommu.fault_log.push_back({fault.source, fault.reason, fault.address, fault.read});
+  }
   return run;
 }
 

@@ -22,6 +22,10 @@ enum class IommuMode : std::uint8_t { off, passthrough, strict, deferred };
 /// The largest pages that a VM's memory is mapped with, in EPT and in the IOMMU.
 enum class PageSize : std::uint8_t { small_4k, large_2m, huge_1g };
 
+/// What VM 0's driver does wrong in modes `assigned` and `sriov`, for labs on isolation: nothing; every 16th receive
+/// buffer lies outside the VM; the device is made to write interrupt messages with forged indices (`sriov` only).
+enum class Rogue : std::uint8_t { none, dma, msi };
+
 constexpr std::uint64_t bytes_of(PageSize size) {
   return size == PageSize::small_4k ? 4ull << 10 : size == PageSize::large_2m ? 2ull << 20 : 1ull << 30;
 }
@@ -67,6 +71,7 @@ struct Config {
   EmulatedModel emulated_nic = EmulatedModel::e1000;
   IommuMode iommu_mode = IommuMode::passthrough;
   PageSize page_size = PageSize::large_2m;
+  Rogue rogue = Rogue::none;
   std::uint64_t vm_memory_mb = 64;
   std::uint64_t moderation_us = 0;
   CostsConfig costs;
@@ -76,6 +81,7 @@ struct Config {
     visit("emulated_nic", self.emulated_nic, {.doc = "what QEMU emulates in mode emulated"});
     visit("iommu_mode", self.iommu_mode, {.doc = "the host's own drivers: untranslated, passed through, or mapped for each DMA"});
     visit("page_size", self.page_size, {.doc = "largest pages that map a VM's memory, in EPT and IOMMU"});
+    visit("rogue", self.rogue, {.doc = "what VM 0's driver does wrong in modes assigned and sriov"});
     visit("vm_memory_mb", self.vm_memory_mb, {.unit = "MB", .doc = "RAM of each VM", .min = 16, .max = 4096});
     visit("moderation_us", self.moderation_us, {.unit = "us", .doc = "least time between two interrupts of a vector, which igb and igbvf write to EITR", .min = 0, .max = 8191});
     visit("costs", self.costs, {.doc = "what pieces of software cost"});
@@ -94,6 +100,12 @@ struct iovirt::EnumNames<iovirt::software::IommuMode> {
   using Mode = software::IommuMode;
   static constexpr std::pair<std::string_view, Mode> values[] = {
       {"off", Mode::off}, {"passthrough", Mode::passthrough}, {"strict", Mode::strict}, {"deferred", Mode::deferred}};
+};
+template <>
+struct iovirt::EnumNames<iovirt::software::Rogue> {
+  using Rogue = software::Rogue;
+  static constexpr std::pair<std::string_view, Rogue> values[] = {
+      {"none", Rogue::none}, {"dma", Rogue::dma}, {"msi", Rogue::msi}};
 };
 template <>
 struct iovirt::EnumNames<iovirt::software::PageSize> {

@@ -7,6 +7,7 @@
 #include "models/software/guest/igb.h"
 #include "models/software/guest/igb_sriov.h"
 #include "models/software/guest/igbvf.h"
+#include "models/software/guest/rogue.h"
 #include "models/software/host_net/host_port.h"
 #include "models/software/kernel/host_vectors.h"
 #include "models/software/kvm/vfio_function.h"
@@ -16,7 +17,8 @@ namespace {
 
 class AssignedRig : public GuestRig {
  protected:
-  AssignedRig(Server& server, const Guest::MakeDriver& make_driver) : GuestRig(server, make_driver) {}
+  AssignedRig(Server& server, const Guest::MakeDriver& make_driver)
+      : GuestRig(server, make_driver, server.config.software.rogue) {}
 
   void assign(unsigned vm, const pcie::FoundFunction& device) {
     if (vm == 0)
@@ -54,8 +56,11 @@ class Assigned final : public AssignedRig {
 class Sriov final : public AssignedRig {
  public:
   explicit Sriov(Server& server)
-      : AssignedRig(server, [eitr = eitr_of(server.config)](software::Kernel& kernel, software::Bdf nic) {
-          return std::make_unique<software::IgbvfDriver>(kernel, nic, software::IgbvfDriver::Options{.eitr = eitr});
+      : AssignedRig(server, [this, eitr = eitr_of(server.config)](software::Kernel& kernel, software::Bdf nic)
+                                -> std::unique_ptr<software::NetDriver> {
+          auto driver = std::make_unique<software::IgbvfDriver>(kernel, nic, software::IgbvfDriver::Options{.eitr = eitr});
+          if (server_.config.software.rogue != software::Rogue::msi || &kernel != &guests_[0]->kernel()) return driver;
+          return std::make_unique<software::RogueMsiDriver>(kernel, nic, std::move(driver));
         }),
         unused_(server.kernel) {
     server.set_bring_up([this] {

@@ -22,8 +22,11 @@ class GuestRig : public Rig {
   }
 
  protected:
-  GuestRig(Server& server, const Guest::MakeDriver& make_driver) : server_(server) {
-    for (unsigned i = 0; i < server.vms; ++i) guests_.push_back(std::make_unique<Guest>(server, i, make_driver));
+  /// `rogue`: of VM 0.
+  GuestRig(Server& server, const Guest::MakeDriver& make_driver, software::Rogue rogue = software::Rogue::none)
+      : server_(server) {
+    for (unsigned i = 0; i < server.vms; ++i)
+      guests_.push_back(std::make_unique<Guest>(server, i, make_driver, i == 0 ? rogue : software::Rogue::none));
   }
 
   Server& server_;

@@ -13,7 +13,7 @@
 
 namespace iovirt::software {
 
-class GuestKernel final : public BaseKernel, public AppHost {
+class GuestKernel : public BaseKernel, public AppHost {
  public:
   struct Layout {
     std::uint64_t memory_begin = 0;  ///< free guest-physical memory
