@@ -25,6 +25,7 @@ foreach(main IN LISTS mains)
   endif()
   add_dependencies(examples example_${name})
   if(IOVIRT_TESTS)
+    add_dependencies(iovirt_tests example_${name})
     add_test(NAME example_${name}
       COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:example_${name}> -DFOLDER=${folder}
         -P ${PROJECT_SOURCE_DIR}/cmake/run_example.cmake)

@@ -43,6 +43,34 @@ void ActivityLog::take_back(Ps at, std::vector<Piece>& taken) {
     --valid_;
   }
   std::reverse(taken.begin(), taken.end());
+  if (!marks_.empty()) weave_marks(at, taken);
+}
+
+// Pieces are cut where marks lie in them; a piece without duration carries one behind the last.
+void ActivityLog::weave_marks(Ps at, std::vector<Piece>& taken) {
+  const auto first = std::find_if(marks_.begin(), marks_.end(), [&](const Mark& mark) { return mark.at > at; });
+  if (first == marks_.end()) return;
+  std::vector<Piece> woven;
+  auto mark = first;
+  for (Piece piece : taken) {
+    const Ps end = at + piece.duration;
+    for (; mark != marks_.end() && mark->at < end; ++mark) {
+      woven.push_back({piece.activity, mark->at - at, piece.mark});
+      piece.mark = mark->what;
+      at = mark->at;
+    }
+    woven.push_back({piece.activity, end - at, piece.mark});
+    at = end;
+  }
+  for (; mark != marks_.end(); ++mark) woven.push_back({Activity::idle, 0, mark->what});
+  marks_.erase(first, marks_.end());
+  taken.swap(woven);
+}
+
+void ActivityLog::take_marks(Ps until, std::vector<Mark>& taken) {
+  const auto end = std::find_if(marks_.begin(), marks_.end(), [&](const Mark& mark) { return mark.at > until; });
+  taken.assign(marks_.begin(), end);
+  marks_.erase(marks_.begin(), end);
 }
 
 std::array<Ps, kActivities> ActivityLog::totals_until(Ps time) const {

@@ -6,6 +6,7 @@
 // Segments are appended in time order and never overlap, so the totals over any interval sum to its length.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -32,6 +33,7 @@ class ActivityLog {
   struct Piece {
     Activity activity;
     Ps duration;
+    std::uint32_t mark = 0;  ///< what was noted where the piece begins; 0: nothing
   };
   /// Takes back everything after `at`, oldest first into `taken`: an interrupt arrived at `at`, in the middle of
   /// work that the core had already accounted for; the work is appended again when the interrupt is over.
@@ -42,9 +44,34 @@ class ActivityLog {
   /// it is charged as scheduling, since the packet was waiting in a backlog.
   void split(Ps from, Ps to, std::array<Ps, kStages>& stages) const;
 
+  /// The same, piece by piece in time order: `each(activity, begin, end)`.
+  template <class Each>
+  void pieces(Ps from, Ps to, Each&& each) const {
+    if (to <= from) return;
+    const Ps known = valid_ == 0 ? to : begins_[(appended_ - valid_) % kHistory];
+    if (from < known) each(Activity::sched, from, std::min(known, to));
+    from = std::max(from, known);
+    if (from >= to) return;
+    for (std::uint64_t number = find(from); from < to; ++number) {
+      const Ps end = number + 1 == appended_ ? to : std::min(to, begins_[(number + 1) % kHistory]);
+      if (end > from) each(ring_[number % kHistory].activity, from, end);
+      from = std::max(from, end);
+    }
+  }
+
+  /// Notes `what` (not 0) at end(). The note follows the work behind it when that is taken back and appended again.
+  void mark(std::uint32_t what) { marks_.push_back({end_, what}); }
+  struct Mark {
+    Ps at;
+    std::uint32_t what;
+  };
+  /// Takes the marks not after `until` out, oldest first, into `taken`.
+  void take_marks(Ps until, std::vector<Mark>& taken);
+
   static constexpr std::size_t kHistory = 1u << 14;
 
  private:
+  void weave_marks(Ps at, std::vector<Piece>& taken);
   struct Segment {
     std::array<Ps, kActivities> before;  ///< totals where it begins
     Activity activity;
@@ -54,6 +81,7 @@ class ActivityLog {
   void totals_at(Ps time, std::array<Ps, kActivities>& out) const;
 
   std::vector<Segment> ring_;
+  std::vector<Mark> marks_;     ///< in time order; empty unless somebody traces
   std::vector<Ps> begins_;      ///< of each segment, apart from the rest since a search reads nothing else
   std::uint64_t appended_ = 0;  ///< segments ever appended and not taken back; the newest is appended_ - 1
   std::uint64_t valid_ = 0;     ///< how many of the newest are still in the ring

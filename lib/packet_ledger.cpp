@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "lib/trace.h"
+
 namespace iovirt {
 
 PacketLedger::PacketLedger() : packets_(1), notices_(1) {}
@@ -16,7 +18,9 @@ PacketId PacketLedger::open(Ps now, Direction direction, std::uint16_t vm, std::
   packet.vm = vm;
   packet.frame = frame;
   packets_.push_back(packet);
-  return static_cast<PacketId>(packets_.size() - 1);
+  const auto id = static_cast<PacketId>(packets_.size() - 1);
+  if (trace_) trace_->packet_opened(id, packet);
+  return id;
 }
 
 void PacketLedger::charge_core(PacketId id, const ActivityLog& core, Ps now) {
@@ -30,6 +34,7 @@ void PacketLedger::charge_core(PacketId id, const ActivityLog& core, Ps now) {
   }
   if (now <= p.last) return;
   core.split(p.last, now, p.stages.ps);
+  if (trace_) trace_->packet_on_core(id, p, core, p.last, now);
   p.last = now;
 }
 
@@ -37,6 +42,17 @@ void PacketLedger::close(PacketId id, Ps now) {
   if (id == 0) return;
   Packet& p = packets_[id];
   p.closed = now == p.last;
+  if (trace_ && p.closed) trace_->packet_closed(id, p, false);
+}
+
+void PacketLedger::drop(PacketId id) {
+  if (id == 0) return;
+  packets_[id].closed = true;
+  if (trace_) trace_->packet_closed(id, packets_[id], true);
+}
+
+void PacketLedger::trace_stage(PacketId id, Stage stage, Ps now) {
+  trace_->packet_stage(id, packets_[id], stage, packets_[id].last, now);
 }
 
 NoticeId PacketLedger::open_notice() {

@@ -21,6 +21,8 @@
 
 namespace iovirt {
 
+class Trace;
+
 /// 0: no packet (a frame nobody follows, such as one the stack itself makes).
 using PacketId = std::uint32_t;
 
@@ -67,6 +69,7 @@ class PacketLedger {
     Packet& p = packets_[id];
     if (id == 0 || now <= p.last) return;
     p.stages[stage] += now - p.last;
+    if (trace_) trace_stage(id, stage, now);
     p.last = now;
   }
   /// The packet waited for, or was worked on by, a core: [last, now) is split as the core spent it.
@@ -74,6 +77,11 @@ class PacketLedger {
   /// that interrupt's journey first.
   void charge_core(PacketId id, const ActivityLog& core, Ps now);
   void close(PacketId id, Ps now);
+  /// The packet came to nothing: its life ends where it was last accounted for.
+  void drop(PacketId id);
+
+  /// What is opened and charged from now on is shown to `trace`, which must outlive this; null: to nobody.
+  void set_trace(Trace* trace) { trace_ = trace; }
 
   // -- an interrupt's journey -------------------------------------------------------------------------------
   NoticeId open_notice();
@@ -99,6 +107,9 @@ class PacketLedger {
     std::vector<Mark> marks;
   };
 
+  void trace_stage(PacketId id, Stage stage, Ps now);
+
+  Trace* trace_ = nullptr;
   std::vector<Packet> packets_;
   std::vector<Notice> notices_;
   boost::unordered_flat_map<std::uint64_t, PacketId> placed_;  // looked up by key only, never iterated

@@ -6,6 +6,9 @@
 
 #include <vector>
 
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+
 #include "models/cpu/core_module.h"
 
 /// Flat, and as fast everywhere.

@@ -38,7 +38,7 @@ class EventQueue : public sc_core::sc_module {
   /// now() minus the kernel's time, for the delay argument of a TLM call.
   sc_core::sc_time delay() const { return sc_core::sc_time::from_value(now() - kernel_now()); }
 
-  /// REQUIRES: at >= now(). Equal times are processed in order of `rank` (see add_actor), then of posting.
+  /// REQUIRES: at >= now(). Equal times are processed in the order of posting.
   void post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg = 0);
 
   /// Notifies a kernel event at the path's time now(): the only way out of the path to a SystemC process. An actor that

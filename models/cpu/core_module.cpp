@@ -61,6 +61,7 @@ void Core::synchronise() {
         sc_core::wait(to_time(pending_));
       group_.current_ = this;
       pending_ -= kernel_now() - begin;
+      if (group_.trace_) trace_until(kernel_now());
     }
     queue_.catch_up();
     if (!interrupt_waiting()) {
@@ -75,10 +76,19 @@ void Core::synchronise() {
     take_interrupt();
     activity_ = before;
     for (const auto& piece : rest) {
+      if (piece.mark != 0) log_.mark(piece.mark);
       log_.append(piece.activity, piece.duration);
       pending_ += piece.duration;
     }
   }
+}
+
+void Core::trace_until(Ps now) {
+  if (group_.trace_->watches(index_)) group_.trace_->core_until(index_, log_, now);
+}
+
+void Core::trace_mark(TraceMark::Kind kind, unsigned number, unsigned vpid) {
+  if (group_.trace_->watches(index_)) log_.mark(TraceMark::of(kind, number, vpid));
 }
 
 void Core::take_interrupt() {
@@ -118,6 +128,7 @@ void Core::settle() {
 void Core::take_posted() {
   apic_.acknowledge();
   apic_.eoi();
+  if (group_.trace_) trace_mark(TraceMark::posted, controls_.notification_vector, controls_.vpid);
   const Activity before = activity_;
   activity_ = Activity::interrupt;
   cycles(config_.posted_interrupt_cycles);
@@ -131,6 +142,7 @@ void Core::take_posted() {
 void Core::deliver_host(std::uint8_t vector) {
   const Activity before = activity_;
   host_enabled_ = false;
+  if (group_.trace_) trace_mark(TraceMark::interrupt, vector, 0);
   activity_ = Activity::interrupt;
   cycles(config_.interrupt_delivery_cycles);
   if (host_idt_ && host_idt_->gates[vector]) host_idt_->gates[vector](vector);
@@ -143,6 +155,7 @@ void Core::deliver_guest(std::uint8_t vector, std::uint64_t extra_cycles) {
   GuestState& guest = *guest_;
   ++injected_;
   guest.interrupts_enabled = false;
+  if (group_.trace_) trace_mark(TraceMark::interrupt, vector, controls_.vpid);
   activity_ = Activity::interrupt;
   cycles(config_.interrupt_delivery_cycles + extra_cycles);
   activity_ = Activity::guest;
@@ -509,6 +522,7 @@ GuestState::Operand Core::vm_exit(const VmExit& exit) {
 GuestState::Operand Core::leave_and_enter(const VmExit& exit) {
   GuestState& guest = *guest_;
   ++exits_[static_cast<unsigned>(exit.reason)];
+  if (group_.trace_) trace_mark(TraceMark::exit, static_cast<unsigned>(exit.reason), controls_.vpid);
   if (controls_.virtual_interrupt_delivery()) guest.vmcs.set<vmcs_field::guest_interrupt_status>(virtual_apic_.status());
   guest.vmcs.set<vmcs_field::guest_rflags>(kRflagsFixed1 | (guest.interrupts_enabled ? kRflagsInterrupt : 0));
   record_exit(guest.vmcs, exit);
@@ -549,6 +563,7 @@ void Core::enter(GuestState& guest, bool resume) {
       queue_.post(std::max(preemption_deadline_, queue_.now()), *this, kPreemption, preemption_deadline_);
     }
   }
+  if (group_.trace_) trace_mark(TraceMark::entry, 0, controls_.vpid);
   in_guest_ = true;
   activity_ = Activity::guest;
   const std::uint32_t event = guest.vmcs.get<vmcs_field::entry_interruption_info>();

@@ -22,6 +22,7 @@
 #include "lib/packet_ledger.h"
 #include "lib/sim/event_queue.h"
 #include "lib/sim/transaction.h"
+#include "lib/trace.h"
 #include "models/cpu/apicv.h"
 #include "models/cpu/config.h"
 #include "models/cpu/ept_tlb.h"
@@ -94,6 +95,8 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
   std::uint64_t posted_interrupts() const { return posted_; }
   std::uint64_t injected_events() const { return injected_; }
   LocalApic& apic() { return apic_; }
+  /// What is behind the kernel's time goes to the group's trace, if any; synchronise() does it too.
+  void trace_until(Ps now);
 
  private:
   friend class CoreGroup;
@@ -130,6 +133,7 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
   void enter(GuestState& guest, bool resume);
   GuestState::Operand exit_instruction(ExitReason reason, std::uint64_t qualification, GuestState::Operand operand);
 
+  void trace_mark(TraceMark::Kind kind, unsigned number, unsigned vpid);
   void accept(const InterruptMessage& message);
   void apply(const ApicEffect& effect);
   void arm_timer();
@@ -191,6 +195,8 @@ class CoreGroup : public sc_core::sc_module, private sim::Actor {
   void set_current(Core& core) { current_ = &core; }
   /// RAM as the processors' own walks read it: untimed, the core adds the time.
   MemoryPort& walk_port() { return *walk_port_; }
+  /// From now on the cores show what they do to `trace`, which must outlive this; null: to nobody.
+  void set_trace(Trace* trace) { trace_ = trace; }
   std::uint64_t interrupts() const { return interrupts_; }  ///< messages delivered by interrupt_in
 
  private:
@@ -206,6 +212,7 @@ class CoreGroup : public sc_core::sc_module, private sim::Actor {
   sim::TransactionPool& pool_;
   MemorySystem& memory_;
   PacketLedger& ledger_;
+  Trace* trace_ = nullptr;
   Ps ipi_latency_;
   std::unique_ptr<MemoryPort> walk_port_;
   std::vector<std::unique_ptr<Core>> cores_;

@@ -33,25 +33,22 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
       line_time_(ns_to_ps(kLineBytes / config.channel_gbytes_per_s)),
       backlog_(line_time_ * config.write_queue_lines),
       parallelism_(config.memory_parallelism),
-      channel_free_(config.channels, 0) {
+      channels_(config.channels) {
   dma_in.register_nb_transport_fw(this, &Memory::request);
   dma_in.register_get_direct_mem_ptr(this, &Memory::direct);
   dma_in.register_transport_dbg(this, &Memory::debug);
 }
 
 Ps Memory::fetch(std::uint64_t line, Ps now) {
-  Ps& free = channel_of(line);
-  const Ps start = std::max(now, free);
-  free = start + line_time_;
-  return start + dram_latency_;
+  return channel_of(line).claim(now, line_time_) + dram_latency_;
 }
 
 Ps Memory::write_back(std::uint64_t line, Ps now) {
   // Buffered: whoever caused it waits only when the channel's buffer is full.
   ++counters_.write_backs;
-  Ps& free = channel_of(line);
-  free = std::max(now, free) + line_time_;
-  return free > now + backlog_ ? free - backlog_ : now;
+  TimedResource& channel = channel_of(line);
+  channel.claim(now, line_time_);
+  return channel.free_at() > now + backlog_ ? channel.free_at() - backlog_ : now;
 }
 
 Ps Memory::device_read(std::uint64_t address, std::uint64_t bytes, Ps now) {

@@ -17,6 +17,7 @@
 
 #include "lib/sim/event_queue.h"
 #include "lib/sim/transaction.h"
+#include "lib/timed_resource.h"
 #include "models/memory/config.h"
 #include "models/memory/llc.h"
 #include "models/memory/ram.h"
@@ -57,7 +58,7 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   Ps device_write(std::uint64_t address, std::uint64_t bytes, Ps now);
   Ps fetch(std::uint64_t line, Ps now);
   Ps write_back(std::uint64_t line, Ps now);
-  Ps& channel_of(std::uint64_t line) { return channel_free_[line % channel_free_.size()]; }
+  TimedResource& channel_of(std::uint64_t line) { return channels_[line % channels_.size()]; }
 
   sim::EventQueue& queue_;
   Ram ram_;
@@ -66,7 +67,7 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   Ps device_latency_;  // of a hit
   Ps dram_latency_, line_time_, backlog_;
   unsigned parallelism_;
-  std::vector<Ps> channel_free_;
+  std::vector<TimedResource> channels_;
   Ps last_write_commit_ = 0;
   Counters counters_;
 };

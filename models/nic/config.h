@@ -49,7 +49,6 @@ struct Config {
     visit("pcie_generation", self.pcie_generation, {.doc = "highest link speed the device offers", .min = 1, .max = 5});
     visit("pcie_width", self.pcie_width, {.unit = "lanes", .doc = "widest link it offers", .min = 1, .max = 16});
     visit("mps_bytes", self.mps_bytes, {.unit = "bytes", .doc = "largest TLP payload it supports", .min = 128, .max = 4096});
-    visit("mac", self.mac, {.doc = "address of the physical function, from the NVM; first byte in bits 47:40", .min = 0, .max = 0xffff'ffff'ffff});
     visit("rx_latency_ns", self.rx_latency_ns, {.unit = "ns", .doc = "from the last bit of a frame to its first DMA write", .min = 0, .max = 1e6});
     visit("tx_latency_ns", self.tx_latency_ns, {.unit = "ns", .doc = "from the last byte read to the first bit on the wire", .min = 0, .max = 1e6});
     visit("register_latency_ns", self.register_latency_ns, {.unit = "ns", .doc = "from the arrival of a TLP to the register file", .min = 0, .max = 1e6});

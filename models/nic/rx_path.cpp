@@ -53,9 +53,8 @@ void RxPath::release(std::uint32_t index) {
 }
 
 void RxPath::wire_in(Frame&& frame) {
-  const Ps start = std::max(p_.host.now(), wire_free_at_);
   const std::uint64_t bytes = bytes_to_last_bit(frame.bytes.size());
-  wire_free_at_ = start + p_.byte_time(bytes + kGapBytes);
+  const Ps start = wire_.claim(p_.host.now(), p_.byte_time(bytes + kGapBytes));
   on_wire_.push(take_slot(std::move(frame)));
   p_.host.start_timer(start + p_.byte_time(bytes), timers::kWireIn, 0);
 }

@@ -8,6 +8,7 @@
 #include <deque>
 #include <vector>
 
+#include "lib/timed_resource.h"
 #include "models/nic/descriptor_ring.h"
 #include "models/nic/parts.h"
 #include "models/pcie/ring.h"
@@ -29,7 +30,7 @@ class RxPath {
   Queue& queue(unsigned index) { return queues_[index]; }
 
   // -- frames ------------------------------------------------------------------------------------------------------------
-  Ps wire_free_at() const { return wire_free_at_; }
+  Ps wire_free_at() const { return wire_.free_at(); }
   /// The first bit arrives now, or as soon as the wire is free.
   void wire_in(Frame&& frame);
   /// A transmitted frame comes back to `pools` (from_wire: to whom the filters say), as if its last bit had arrived now.
@@ -89,7 +90,8 @@ class RxPath {
   std::vector<std::uint32_t> idle_batches_;
   pcie::Ring<std::uint32_t> on_wire_, pipeline_, fifo_;
   std::vector<std::uint8_t> scratch_;
-  Ps latency_, wire_free_at_ = 0;
+  Ps latency_;
+  TimedResource wire_;
   std::uint64_t fifo_bytes_ = 0, entered_ = 0;
   std::uint32_t in_flight_ = 0;
   bool link_ = true, pumping_ = false, again_ = false;

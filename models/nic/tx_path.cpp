@@ -342,9 +342,8 @@ void TxPath::switch_out(std::uint32_t index) {
 void TxPath::send_next() {
   if (sending_ || to_wire_.empty()) return;
   sending_ = true;
-  sending_since_ = std::max(p_.host.now(), wire_free_at_);
   const std::uint64_t bytes = bytes_to_last_bit(slots_[to_wire_.front()].frame.bytes.size());
-  wire_free_at_ = sending_since_ + p_.byte_time(bytes + kGapBytes);
+  sending_since_ = wire_.claim(p_.host.now(), p_.byte_time(bytes + kGapBytes));
   p_.host.start_timer(sending_since_ + p_.byte_time(bytes), timers::kWireOut, 0);
 }
 

@@ -10,6 +10,7 @@
 #include <deque>
 #include <vector>
 
+#include "lib/timed_resource.h"
 #include "models/nic/descriptor_ring.h"
 #include "models/nic/parts.h"
 #include "models/nic/rx_path.h"
@@ -101,7 +102,8 @@ class TxPath {
   unsigned next_queue_ = 0;
   std::uint32_t active_ = 0;       // queues that hold descriptors or a staged frame
   std::uint64_t entered_ = 0;      // frames ever put into the pipeline
-  Ps latency_, wire_free_at_ = 0, sending_since_ = 0;
+  TimedResource wire_;
+  Ps latency_, sending_since_ = 0;
   std::uint64_t fifo_bytes_ = 0;
   std::uint32_t wvbr_ = 0;
   bool sending_ = false, loopback_ = false, enabled_ = false;

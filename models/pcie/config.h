@@ -34,7 +34,6 @@ struct Config {
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
-    visit("ports", self.ports, {.doc = "root ports, one device each", .min = 1, .max = 30});
     visit("generation", self.generation, {.doc = "link speed, 1 to 5", .min = 1, .max = 5});
     visit("width", self.width, {.unit = "lanes", .doc = "link width: 1, 2, 4, 8, 12 or 16", .min = 1, .max = 16});
     visit("mps_bytes", self.mps_bytes, {.unit = "bytes", .doc = "largest payload the ports support", .min = 128, .max = 4096});
@@ -52,8 +51,6 @@ struct Config {
     visit("mmio_bytes", self.mmio_bytes, {.unit = "bytes", .doc = "its size"});
     visit("mmio64_base", self.mmio64_base, {.doc = "prefetchable 64-bit memory window software hands out"});
     visit("mmio64_bytes", self.mmio64_bytes, {.unit = "bytes", .doc = "its size"});
-    visit("chipset_base", self.chipset_base, {.doc = "register window of the chipset (the IOMMU)"});
-    visit("chipset_bytes", self.chipset_bytes, {.unit = "bytes", .doc = "its size"});
   }
 
   static constexpr std::uint64_t kEcamBytes = 256u << 20;

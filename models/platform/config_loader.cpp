@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "models/platform/data_files.h"
 
@@ -70,11 +71,15 @@ void LoadedConfig::check_traffic_keys() const {
       {"size_bytes", {udp_stream, udp_rr, poisson}}, {"packets", {udp_stream, udp_rr, imix, poisson}},
       {"rate_pps", {udp_stream, imix, poisson}}, {"direction", {udp_stream, imix, poisson}}, {"think_ns", {udp_rr}}};
   const TrafficSource source = config_.traffic.source;
+  Config untouched;
+  auto defaults = dump_config(config_target(untouched))["traffic"];
+  auto given = dump_config(config_target(config_))["traffic"];
   for (const Use& use : uses) {
     const std::string path = fmt::format("traffic.{}", use.key);
     const unsigned layer = reader_.layer(path);
     if (layer == 0 || layer < reader_.layer("traffic.source")) continue;
     if (std::find(use.sources.begin(), use.sources.end(), source) != use.sources.end()) continue;
+    if (given[std::string(use.key)] == defaults[std::string(use.key)]) continue;  // as in a dump of the effective configuration
     std::vector<std::string_view> names;
     for (const auto& [name, value] : EnumNames<TrafficSource>::values)
       if (std::find(use.sources.begin(), use.sources.end(), value) != use.sources.end()) names.push_back(name);
@@ -82,7 +87,8 @@ void LoadedConfig::check_traffic_keys() const {
                                        [&](const auto& entry) { return entry.second == source; });
     reader_.fail(path, fmt::format("has no effect with traffic.source {}: expected it only with {}", current->first, fmt::join(names, ", ")));
   }
-  if (reader_.layer("traffic.macs") != 0 && !config_.traffic.macs.empty() && reader_.layer("traffic.server_mac") != 0)
+  if (reader_.layer("traffic.macs") != 0 && !config_.traffic.macs.empty() && reader_.layer("traffic.server_mac") != 0 &&
+      given["server_mac"] != defaults["server_mac"])
     reader_.fail("traffic.server_mac", "is given beside traffic.macs: expected one of them");
 }
 
@@ -120,6 +126,8 @@ void LoadedConfig::check_machine() const {
   if (config_.cpu.ept_tlb_entries % config_.cpu.ept_tlb_ways != 0 ||
       !std::has_single_bit(config_.cpu.ept_tlb_entries / config_.cpu.ept_tlb_ways))
     reader_.fail("cpu.ept_tlb_entries", fmt::format("{} entries in {} ways: expected a power of two of sets", config_.cpu.ept_tlb_entries, config_.cpu.ept_tlb_ways));
+  if (!config_.iommu.pass_through && config_.software.iommu_mode == software::IommuMode::passthrough)
+    reader_.fail("iommu.pass_through", "false, but software.iommu_mode is passthrough: expected true, or mode strict, deferred or off");
   const std::uint64_t reach = 1ull << config_.cpu.physical_bits;
   if (config_.pcie.mmio64_base + config_.pcie.mmio64_bytes > reach)
     reader_.fail("pcie.mmio64_base", fmt::format("the window ends beyond cpu.physical_bits = {}: expected an end of at most {:#x}", config_.cpu.physical_bits, reach));

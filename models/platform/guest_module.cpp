@@ -77,6 +77,7 @@ void Guest::run(cpu::Cpu& cpu) {
   kernel_->boot(cpu);
   driver_ = make_driver_(*kernel_, nic_);
   driver_->open();
+  if (!driver_->up()) server_.world.fail("the driver of VM " + std::to_string(index_) + " found no device it can drive");
   application_ = std::make_unique<software::Application>(index_, *kernel_, server_.world, *driver_, 0);
   server_.world.ready();
   while (!server_.world.started()) kernel_->sleep_until(cpu.now() + kPoll);

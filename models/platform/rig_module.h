@@ -20,8 +20,6 @@ class Rig {
   /// The kernels whose accesses are reported: the guests', or natively the host's.
   virtual std::vector<software::Kernel*> kernels() = 0;
   virtual std::vector<software::Vm*> vms() { return {}; }
-  /// Brought up what the mode needs: a driver that failed to is named.
-  virtual std::string failure() { return {}; }
 };
 
 /// Spawns the mode's threads and sets the server's bring-up. REQUIRES: before the simulation starts.

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "lib/time.h"
+#include "lib/trace.h"
 #include "models/platform/config.h"
 #include "models/platform/results.h"
 #include "models/software/workloads/traffic.h"
@@ -22,6 +23,8 @@ class Progress {
 
 /// Builds the machine for `mode`, runs `traffic` through it and reports. REQUIRES: the configuration has been checked
 /// for the mode (LoadedConfig::check_mode) and the traffic prepared for config.vms. In mode native a "VM" is a process. May be called again and again.
-RunResult run_mode(const Config& config, Mode mode, const software::Traffic& traffic, Progress& progress);
+/// With `trace`, a new one, the run's first packets are shown to it; the caller commits it. The results are the same.
+RunResult run_mode(const Config& config, Mode mode, const software::Traffic& traffic, Progress& progress,
+                   Trace* trace = nullptr);
 
 }  // namespace iovirt::platform

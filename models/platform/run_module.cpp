@@ -119,9 +119,15 @@ void subtract_baseline(RunResult& run, const RunResult& before) {
   subtract(run.host.events, before.host.events);
 }
 
+void start_trace(Trace& trace, Machine& machine, Ps now) {
+  trace.begin(now, machine.cores.size(), [](unsigned reason) { return cpu::exit_reason_name(static_cast<cpu::ExitReason>(reason)); });
+  machine.ledger.set_trace(&trace);
+  machine.cores.set_trace(&trace);
+}
+
 }  // namespace
 
-RunResult run_mode(const Config& config, Mode mode, const software::Traffic& traffic, Progress& progress) {
+RunResult run_mode(const Config& config, Mode mode, const software::Traffic& traffic, Progress& progress, Trace* trace) {
   sim::Simulation simulation;
   Machine machine(config, nic_macs(mode, config.vms));
   World world("world", machine, traffic, config.vms, progress);
@@ -132,12 +138,16 @@ RunResult run_mode(const Config& config, Mode mode, const software::Traffic& tra
   std::chrono::steady_clock::time_point wall_start = std::chrono::steady_clock::now();
   world.set_on_start([&] {
     before = counted(machine, server, *rig, world.start());
+    if (trace) start_trace(*trace, machine, world.start());
     wall_start = std::chrono::steady_clock::now();
   });
   constexpr Ps kBootLimit = 10 * kPsPerSecond;
   sc_core::sc_start(sc_core::sc_time::from_value(kBootLimit));
-  if (!world.started()) throw std::runtime_error("the simulated machine did not come up: " + rig->failure());
+  if (!world.started()) throw std::runtime_error("the simulated machine did not come up: " + (world.failure().empty() ? "time ran out" : world.failure()));
   if (world.end() == 0) sc_core::sc_start();
+
+  if (trace)
+    for (unsigned i = 0; i < machine.cores.size(); ++i) machine.cores.core(i).trace_until(world.end());
 
   RunResult run = counted(machine, server, *rig, world.end());
   run.host.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_start).count();

@@ -55,6 +55,11 @@ void World::ready() {
   machine_.queue.post(start_, *this, begin);
 }
 
+void World::fail(const std::string& why) {
+  if (failure_.empty()) failure_ = why;
+  machine_.queue.notify(finished_);
+}
+
 void World::fire(std::uint32_t what, std::uint64_t arg) {
   switch (what) {
     case begin:
@@ -107,7 +112,6 @@ void World::frame_sent(const Frame& frame, Ps last_bit) {
   PacketLedger::Packet& packet = machine_.ledger[frame.packet];
   if (packet.closed) return;
   machine_.ledger.close(frame.packet, packet.last);
-  packet.closed = true;
   if (!traffic_.matches(packet.frame, frame.bytes)) ++corrupted_;
   ++transmitted_;
   delivered_bytes_ += frame.bytes.size();
@@ -120,7 +124,7 @@ void World::received(PacketId id, std::span<const std::uint8_t> bytes, Ps) {
   if (id == 0) return;
   PacketLedger::Packet& packet = machine_.ledger[id];
   if (packet.closed) return;
-  packet.closed = true;
+  machine_.ledger.close(id, packet.last);
   if (!traffic_.matches(packet.frame, bytes)) ++corrupted_;
   ++received_;
   delivered_bytes_ += bytes.size();
@@ -166,7 +170,7 @@ PacketId World::open_tx(unsigned vm, std::uint32_t frame, Ps now, std::span<cons
 
 void World::dropped(PacketId id) {
   if (id == 0 || machine_.ledger[id].closed) return;
-  machine_.ledger[id].closed = true;
+  machine_.ledger.drop(id);
   ++dropped_;
   finish_one();
 }

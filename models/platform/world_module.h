@@ -25,6 +25,9 @@ class World final : public sc_core::sc_module, public software::TrafficBook, pri
 
   /// Application `vm` is about to run. When all are, the traffic starts a little later.
   void ready();
+  /// Bring-up went wrong: the run ends.
+  void fail(const std::string& why);
+  const std::string& failure() const { return failure_; }
   bool started() const { return start_ != 0; }
   Ps start() const { return start_; }
   Ps end() const { return end_; }
@@ -69,6 +72,7 @@ class World final : public sc_core::sc_module, public software::TrafficBook, pri
   std::uint64_t done_ = 0;
   std::uint64_t received_ = 0, transmitted_ = 0, dropped_ = 0, corrupted_ = 0, delivered_bytes_ = 0;
   Latency rx_, tx_, round_trip_;
+  std::string failure_;
   sc_core::sc_event finished_;
 };
 

@@ -49,7 +49,6 @@ struct CostsConfig : Costs {
     visit("tick_cycles", self.tick_cycles, cycles("the timer interrupt's own work"));
     visit("wake_up_cycles", self.wake_up_cycles, cycles("making a thread runnable, on the waker"));
     visit("context_switch_cycles", self.context_switch_cycles, cycles("from one thread to another"));
-    visit("idle_exit_ns", self.idle_exit_ns, {.unit = "ns", .doc = "leaving the idle loop", .min = 0, .max = 1e9});
     visit("tick_period_us", self.tick_period_us, {.unit = "us", .doc = "the kernel's periodic tick (CONFIG_HZ)", .min = 10, .max = 1e6});
     visit("wakeup_granularity_us", self.wakeup_granularity_us, {.unit = "us", .doc = "a thread that has run this long yields to one that wakes", .min = 0, .max = 1e6});
     visit("bridge_cycles", self.bridge_cycles, cycles("look-up and forward, one frame"));

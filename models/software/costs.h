@@ -27,7 +27,6 @@ struct Costs {
   std::uint64_t tick_cycles = 0;           ///< the timer interrupt's own work
   std::uint64_t wake_up_cycles = 0;        ///< making a thread runnable, on the waker
   std::uint64_t context_switch_cycles = 0;
-  std::uint64_t idle_exit_ns = 0;          ///< leaving the idle state
   std::uint64_t tick_period_us = 0;        ///< the kernel's periodic tick (CONFIG_HZ)
   std::uint64_t wakeup_granularity_us = 0; ///< a thread that has run this long yields to one that wakes
   // bridge, tap, vhost, QEMU, KVM

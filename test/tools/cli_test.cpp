@@ -43,7 +43,8 @@ Outcome call(std::vector<std::string> arguments, bool terminal = false, Change c
   std::vector<const char*> argv;
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   outcome.status = cli::run(static_cast<int>(argv.size()), argv.data(), {out, err, terminal},
-                            [&](const platform::Config&, platform::Mode mode, const software::Traffic& traffic, platform::Progress& progress) {
+                            [&](const platform::Config&, platform::Mode mode, const software::Traffic& traffic, platform::Progress& progress,
+                                Trace*) {
                               outcome.modes.push_back(mode);
                               auto run = pretend(mode, traffic, progress);
                               change(run);

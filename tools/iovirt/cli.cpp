@@ -4,6 +4,7 @@
 #include "tools/iovirt/cli.h"
 
 #include <algorithm>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ struct Options {
   std::vector<std::string> modes;
   std::string mode;
   bool docs = false;
+  std::optional<std::string> trace;
+  std::uint32_t trace_packets = Trace::kDefaultPackets;
 };
 
 platform::ConfigRequest request_of(const Options& options) {
@@ -79,6 +82,8 @@ int simulate(const Options& options, const std::vector<Mode>& modes, const platf
   for (Mode mode : modes) loaded.check_mode(mode);
   const software::Traffic traffic = loaded.traffic();
   platform::ResultsFile file(options.out);
+  std::optional<Trace> trace;
+  if (options.trace) trace.emplace(*options.trace, options.trace_packets);
 
   std::vector<platform::RunResult> runs;
   {
@@ -86,7 +91,7 @@ int simulate(const Options& options, const std::vector<Mode>& modes, const platf
     for (Mode mode : modes) {
       progress.begin(mode, runs.size() + 1, modes.size());
       try {
-        runs.push_back(run_mode(loaded.config(), mode, traffic, progress));
+        runs.push_back(run_mode(loaded.config(), mode, traffic, progress, trace ? &*trace : nullptr));
       } catch (const std::invalid_argument&) {
         throw;
       } catch (const std::exception& error) {
@@ -97,9 +102,11 @@ int simulate(const Options& options, const std::vector<Mode>& modes, const platf
   }
   file.commit(platform::results_json(dump_config(config_target(loaded.config())),
                                      loaded.config().traffic.seed, runs));
+  if (trace) trace->commit();
 
   streams.out << describe_traffic(loaded, traffic) << "\n" << platform::report(runs) << "\n"
               << file.path() << "\n";
+  if (trace) streams.out << trace->path() << "\n";
   const bool sound = std::all_of(runs.begin(), runs.end(), [](const auto& run) { return platform::check(run).empty(); });
   return sound ? kSuccess : kSimulationError;
 }
@@ -142,6 +149,12 @@ int run(int argc, const char* const* argv, const Streams& streams, const RunMode
   add_config(run);
   add_out(run);
   run->add_option("--mode", options.mode, "the mode; else the configuration's")->type_name("M");
+  CLI::Option* trace = run->add_option("--trace", options.trace, "what happened when, to open in ui.perfetto.dev")->type_name("FILE");
+  run->add_option("--trace-packets", options.trace_packets, "how many of the run's first packets it shows")
+      ->type_name("N")
+      ->check(CLI::Range(1u, 1'000'000u))
+      ->needs(trace)
+      ->capture_default_str();
   CLI::App* config = app.add_subcommand("config", "Print the effective configuration");
   add_config(config);
   config->add_flag("--docs", options.docs, "every key with its unit, range, value and where that comes from");

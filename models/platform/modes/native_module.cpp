@@ -31,6 +31,7 @@ class Native final : public Rig, private software::RxHandler {
     });
     driver_ = std::make_unique<software::IgbDriver>(server_.kernel, server_.nics[0].bdf, options);
     driver_->open();
+    if (!driver_->up()) server_.world.fail("the host's driver found no device it can drive");
     for (unsigned i = 0; first_ != 0 && i < server_.vms; ++i) driver_->set_pool_mac(i + 1, software::vm_mac(i));
     for (unsigned i = 0; i < server_.vms; ++i)
       applications_.push_back(

@@ -35,7 +35,7 @@ class E1000Driver final : public NetDriver {
   unsigned poll(unsigned queue, unsigned budget) override;
 
   /// False: the probe failed (no such device, or its NVM's checksum is wrong); frames are then dropped.
-  bool up() const { return up_; }
+  bool up() const override { return up_; }
   bool link() const { return link_; }
   /// Stops the device, gives back what lies on the rings, and starts again: Linux's transmit time-out.
   void restart();

@@ -52,7 +52,7 @@ class IgbDriver final : public NetDriver {
   unsigned poll(unsigned queue, unsigned budget) override;
 
   /// False: the probe failed; frames are then dropped.
-  bool up() const { return up_; }
+  bool up() const override { return up_; }
   bool link() const { return link_; }
   /// VMDq: frames to `mac` go to `pool`, which is also the queue. REQUIRES: open, pool in 1 to vmdq_pools - 1.
   void set_pool_mac(unsigned pool, const MacAddress& mac);

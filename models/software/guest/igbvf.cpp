@@ -84,9 +84,16 @@ bool IgbvfDriver::read_message(Message& message, unsigned dwords) {
 }
 
 bool IgbvfDriver::ask(Message& message, unsigned dwords, unsigned reply_dwords) {
-  const auto asked = mb::Message::get(message[0]);
-  if (!write_message(message, dwords) || !read_message(message, reply_dwords)) return false;
-  return mb::Message::get(message[0]) == asked && (message[0] & mb::kAck) && !(message[0] & mb::kNack);
+  constexpr unsigned kTries = 10;
+  const Message request = message;
+  const auto asked = mb::Message::get(request[0]);
+  // The physical function's own news (a link change) may take the place of the answer: then the question is repeated.
+  for (unsigned attempt = 0; attempt < kTries; ++attempt) {
+    message = request;
+    if (!write_message(message, dwords) || !read_message(message, reply_dwords)) return false;
+    if (mb::Message::get(message[0]) == asked) return (message[0] & mb::kAck) && !(message[0] & mb::kNack);
+  }
+  return false;
 }
 
 bool IgbvfDriver::set_mac(const MacAddress& mac) {

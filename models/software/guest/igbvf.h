@@ -41,7 +41,7 @@ class IgbvfDriver final : public NetDriver {
   unsigned poll(unsigned queue, unsigned budget) override;
 
   /// False: the probe failed or the physical function did not answer; frames are then dropped.
-  bool up() const { return up_; }
+  bool up() const override { return up_; }
   bool link() const { return link_; }
   /// Stops the rings, does the reset handshake again, and starts: after the physical function was reset.
   void restart();

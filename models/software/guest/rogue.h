@@ -32,6 +32,7 @@ class RogueMsiDriver final : public NetDriver {
   RogueMsiDriver(Kernel& kernel, Bdf function, std::unique_ptr<NetDriver> driver);
 
   void open() override;
+  bool up() const override { return driver_->up(); }
   MacAddress mac() const override { return driver_->mac(); }
   unsigned queues() const override { return driver_->queues(); }
   bool transmit(unsigned queue, std::uint64_t buffer, std::uint64_t address, std::uint32_t bytes, bool more) override;

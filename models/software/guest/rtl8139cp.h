@@ -37,7 +37,7 @@ class Rtl8139cpDriver final : public NetDriver {
   bool transmit(unsigned queue, std::uint64_t buffer, std::uint64_t address, std::uint32_t bytes, bool more) override;
   unsigned poll(unsigned queue, unsigned budget) override;
 
-  bool up() const { return up_; }
+  bool up() const override { return up_; }
   bool link() const { return link_; }
   /// Stops the device, gives back what lies on the rings, and starts again: Linux's cp_tx_timeout.
   void restart();

@@ -35,6 +35,7 @@ class VirtioNet final : public NetDriver {
   unsigned poll(unsigned queue, unsigned budget) override;
 
   bool failed() const { return failed_; }
+  bool up() const override { return !failed_; }
   bool link_up() const { return link_up_; }
   std::uint64_t features() const { return features_; }
   struct Counters {

@@ -18,6 +18,8 @@ class NetDriver {
 
   /// Finds the device through its registers, resets it, builds rings, arms interrupts. May be called once.
   virtual void open() = 0;
+  /// False: open() found no device it can drive; frames are dropped.
+  virtual bool up() const { return true; }
   virtual MacAddress mac() const = 0;
   virtual unsigned queues() const { return 1; }
 

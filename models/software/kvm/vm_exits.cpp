@@ -281,7 +281,9 @@ void Vm::kick() {
 }
 
 void Vm::posted_wakeup() {
-  if (mode_ == Mode::blocked) kernel_.scheduler().wake(*thread_);
+  if (mode_ != Mode::blocked || posted_address_ == 0) return;
+  const cpu::PostedInterruptDescriptor posted(bytes_at<cpu::kPostedDescriptorBytes>(posted_address_));
+  if (posted.on()) kernel_.scheduler().wake(*thread_);
 }
 
 }  // namespace iovirt::software
