@@ -75,8 +75,9 @@ void EventQueue::wake() {
 
 void EventQueue::catch_up() {
   if (running_ || empty() || next_at() > kernel_now()) return;
+  kernel_ = kernel_now();
   running_ = true;
-  while (!empty() && next_at() <= kernel_now()) pop_and_fire();
+  while (!empty() && next_at() <= kernel_) pop_and_fire();
   running_ = false;
   arm();
 }
@@ -93,6 +94,7 @@ void EventQueue::pop_and_fire() {
 }
 
 void EventQueue::run_until(Ps bound, bool inclusive) {
+  kernel_ = kernel_now();
   running_ = true;
   while (!empty()) {
     const Ps at = next_at();

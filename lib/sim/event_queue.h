@@ -36,7 +36,14 @@ class EventQueue : public sc_core::sc_module {
   /// The path's time: that of the event being processed, or the kernel's when called from a SystemC process.
   Ps now() const { return firing_ ? now_ : kernel_now(); }
   /// now() minus the kernel's time, for the delay argument of a TLM call.
-  sc_core::sc_time delay() const { return sc_core::sc_time::from_value(now() - kernel_now()); }
+  sc_core::sc_time delay() const {
+    const Ps ahead = now() - kernel_now();
+    if (ahead != delay_ps_) {
+      delay_ps_ = ahead;
+      delay_ = sc_core::sc_time::from_value(ahead);
+    }
+    return delay_;
+  }
 
   /// REQUIRES: at >= now(). Equal times are processed in the order of posting.
   void post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg = 0);
@@ -65,7 +72,8 @@ class EventQueue : public sc_core::sc_module {
       return a.at != b.at ? a.at > b.at : a.sequence > b.sequence;
     }
   };
-  static Ps kernel_now() { return sc_core::sc_time_stamp().value(); }
+  /// The kernel's time stands still while the queue runs.
+  Ps kernel_now() const { return running_ ? kernel_ : sc_core::sc_time_stamp().value(); }
 
   void wake();
   void run_until(Ps bound, bool inclusive);
@@ -81,6 +89,9 @@ class EventQueue : public sc_core::sc_module {
   bool running_ = false;
   bool notified_ = false;  ///< since the kernel was last asked how far it is quiet
   Ps now_ = 0;
+  Ps kernel_ = 0;  ///< the kernel's time when running_ became true
+  mutable Ps delay_ps_ = 0;
+  mutable sc_core::sc_time delay_;  ///< delay_ps_ as sc_time: several calls ask at the same time
   Ps armed_at_ = ~0ull;
   std::uint64_t sequence_ = 0;
   std::uint64_t processed_ = 0;

@@ -11,7 +11,7 @@
 namespace iovirt::cpu {
 
 struct Config {
-  std::uint32_t cores = 4;
+  std::uint32_t cores = 8;
   std::uint32_t physical_bits = 46;
   bool apicv = true;
   bool x2apic = true;

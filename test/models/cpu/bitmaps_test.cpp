@@ -77,7 +77,7 @@ TEST_CASE("an access that overruns port 0xffff exits though no bit is set") {
   REQUIRE_FALSE(m.io(0xfffc, 4));
 }
 
-TEST_CASE("with bitmaps in use unconditional I/O exiting is ignored; without, it decides") {
+TEST_CASE("with bitmaps in use unconditional I/O exiting is ignored, without them it decides") {
   Machine m;
   m.controls.primary |= primary::unconditional_io_exiting;
   REQUIRE_FALSE(m.io(0x80, 1));

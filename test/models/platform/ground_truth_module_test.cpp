@@ -108,5 +108,5 @@ TEST_CASE("back-to-back transmission through virtio kicks rarely with event idx,
   const Settings settings = stream(1000, "tx") + Settings{"traffic.rate_pps=line"};
   const RunResult with = run(Mode::virtio, settings), without = run(Mode::virtio, settings + Settings{"virtio.event_idx=false"});
   CHECK(with.accesses.device_writes <= 140);  // traced: 0.04 to 0.14 a packet
-  CHECK(without.accesses.device_writes >= 400);  // traced: 0.64 to 1.00
+  CHECK(without.accesses.device_writes >= 2 * with.accesses.device_writes);  // traced: 0.64 to 1.00
 }
