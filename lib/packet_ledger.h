@@ -57,6 +57,8 @@ class PacketLedger {
   };
 
   PacketLedger();
+  /// Room for so many packets, so that a long run does not hold a list and its copy.
+  void reserve(std::size_t packets) { packets_.reserve(packets + 1); }
 
   /// A packet's life begins: its first bit is on the wire (rx), or the application hands it over (tx).
   PacketId open(Ps now, Direction direction, std::uint16_t vm, std::uint32_t frame);

@@ -30,6 +30,7 @@ class World::Port final : public nic::WireSink {
 World::World(sc_core::sc_module_name name, Machine& machine, const software::Traffic& traffic, unsigned vms,
              Progress& progress)
     : sc_module(name), machine_(machine), traffic_(traffic), vms_(vms), progress_(progress), sent_frames_(vms), sending_(vms) {
+  machine_.ledger.reserve(traffic.count());
   for (std::uint32_t i = 0; i < traffic.count(); ++i) {
     const software::TrafficFrame& frame = traffic.frames()[i];
     if (frame.direction == Direction::rx)
