@@ -101,6 +101,7 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
  private:
   friend class CoreGroup;
   static constexpr std::uint64_t kEmulated = ~0ull;
+  enum Event : std::uint32_t { kTimer, kPreemption };
 
   static Ps kernel_now() { return sc_core::sc_time_stamp().value(); }
   bool& enabled() { return in_guest_ ? guest_->interrupts_enabled : host_enabled_; }
