@@ -3,12 +3,28 @@
 
 #include "lib/sim/simulation.h"
 
+#include <cassert>
+
+#include <sysc/kernel/sc_cor.h>
+
 namespace sc_core {
 extern sc_simcontext* sc_curr_simcontext;
 extern sc_simcontext* sc_default_global_context;
 }  // namespace sc_core
 
 namespace iovirt::sim {
+
+namespace {
+
+// A private member of sc_simcontext, reached the way the language allows: an explicit instantiation may name it.
+template <auto Member>
+struct Reach {
+  friend auto coroutine_package() { return Member; }
+};
+auto coroutine_package();
+template struct Reach<&sc_core::sc_simcontext::m_cor_pkg>;
+
+}  // namespace
 
 Simulation::Simulation() {
   sc_core::sc_default_global_context = sc_core::sc_curr_simcontext = new sc_core::sc_simcontext;
@@ -18,7 +34,12 @@ Simulation::Simulation() {
 }
 
 Simulation::~Simulation() {
-  delete sc_core::sc_curr_simcontext;
+  // SystemC 3.0.1 frees the package of its coroutines before the threads whose destructors ask it: let it live longer.
+  sc_core::sc_simcontext* context = sc_core::sc_curr_simcontext;
+  sc_core::sc_cor_pkg* package = context->cor_pkg();
+  context->*coroutine_package() = nullptr;
+  delete context;
+  delete package;
   sc_core::sc_default_global_context = sc_core::sc_curr_simcontext = nullptr;
 }
 
