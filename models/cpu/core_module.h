@@ -191,6 +191,7 @@ class CoreGroup : public sc_core::sc_module, private sim::Actor {
 
   unsigned size() const { return static_cast<unsigned>(cores_.size()); }
   Core& core(unsigned index) { return *cores_[index]; }
+  const Core& core(unsigned index) const { return *cores_[index]; }
   /// The core whose software is running now.
   Core* current() { return current_; }
   void set_current(Core& core) { current_ = &core; }

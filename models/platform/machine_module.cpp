@@ -45,4 +45,73 @@ Machine::Machine(const Config& config, const std::vector<MacAddress>& macs)
   }
 }
 
+Statistics Machine::statistics() const {
+  Statistics all;
+  const auto& m = memory.counters();
+  Statistics of_memory("memory");
+  of_memory.add("device_reads", "requests from devices and walkers", "requests", m.device_reads);
+  of_memory.add("device_writes", "the same, writing", "requests", m.device_writes);
+  of_memory.add("device_line_hits", "their cache lines found in the last-level cache", "lines", m.device_line_hits);
+  of_memory.add("device_line_misses", "their cache lines not found there", "lines", m.device_line_misses);
+  of_memory.add("core_line_hits", "cores' lines found in the last-level cache", "lines", m.core_line_hits);
+  of_memory.add("core_line_misses", "cores' lines from DRAM", "lines", m.core_line_misses);
+  of_memory.add("write_backs", "modified lines that left the cache", "lines", m.write_backs);
+  of_memory.add("errors", "requests outside RAM", "requests", m.errors);
+  all.add(of_memory);
+
+  Statistics of_pcie("pcie");
+  of_pcie.add("up_bytes", "towards the root complex, framing included", "bytes", [this] { return root_complex.counters().up_bytes; });
+  of_pcie.add("down_bytes", "from the root complex, framing included", "bytes", [this] { return root_complex.counters().down_bytes; });
+  of_pcie.add("tlps", "on all links, both ways", "TLPs", [this] { return root_complex.counters().tlps; });
+  of_pcie.add("stalled_ps", "TLPs that waited for credits", "ps", [this] { return root_complex.counters().stalled; });
+  all.add(of_pcie);
+
+  const auto& i = iommu.statistics();
+  Statistics of_iommu("iommu");
+  of_iommu.add("requests", "upstream requests, interrupts included", "requests", i.requests);
+  of_iommu.add("untranslated", "of them not translated", "requests", i.untranslated);
+  of_iommu.add("context_hits", "context entries found cached", "lookups", i.context_hits);
+  of_iommu.add("context_misses", "context entries read from memory", "lookups", i.context_misses);
+  of_iommu.add("iotlb_hits", "translations found cached", "lookups", i.iotlb_hits);
+  of_iommu.add("iotlb_misses", "translations walked for", "lookups", i.iotlb_misses);
+  of_iommu.add("merged_misses", "misses that another request's walk answered", "lookups", i.merged_misses);
+  of_iommu.add("paging_cache_hits", "walks that began below the top table", "walks", i.paging_cache_hits);
+  of_iommu.add("walks", "page walks", "walks", i.walks);
+  of_iommu.add("memory_reads", "table entries read", "reads", i.memory_reads);
+  of_iommu.add("queue_reads", "invalidation descriptors read", "reads", i.queue_reads);
+  of_iommu.add("invalidations", "context, IOTLB and interrupt-entry invalidations", "commands", i.invalidations);
+  of_iommu.add("interrupts", "interrupt requests", "requests", i.interrupts);
+  of_iommu.add("remapped", "of them through a remapped-format entry", "requests", i.remapped);
+  of_iommu.add("posted", "of them into a posted-interrupt descriptor", "requests", i.posted);
+  of_iommu.add("notifications", "notification interrupts of those", "interrupts", i.notifications);
+  all.add(of_iommu);
+
+  for (std::size_t n = 0; n < nics.size(); ++n) {
+    const nic::Statistics& s = nics[n]->statistics();
+    Statistics of_nic("nic" + std::to_string(n));
+    of_nic.add("received", "frames written to memory, each copy", "frames", s.received);
+    of_nic.add("sent", "frames given to the wire", "frames", s.sent);
+    of_nic.add("switched", "copies from pool to pool", "frames", s.switched);
+    of_nic.add("descriptor_reads", "descriptor fetches", "transfers", s.descriptor_reads);
+    of_nic.add("write_backs", "descriptor write-backs", "transfers", s.write_backs);
+    of_nic.add("dma_errors", "transfers that failed", "transfers", s.dma_errors);
+    of_nic.add("rx_fifo_peak", "most the receive buffer held", "bytes", s.rx_fifo_peak);
+    of_nic.add("interrupts", "MSI-X messages", "interrupts", nics[n]->counters().interrupts);
+    for (unsigned reason = 0; reason < nic::kDropReasons; ++reason)
+      of_nic.add(std::string("drops_") + nic::name(static_cast<nic::Drop>(reason)), "frames that came to nothing", "frames", s.drops[reason]);
+    all.add(of_nic);
+  }
+
+  for (unsigned n = 0; n < cores.size(); ++n) {
+    const cpu::Core& core = cores.core(n);
+    Statistics of_core("core" + std::to_string(n));
+    of_core.add("copied_bytes", "by software, from one buffer to another", "bytes", [&core] { return core.copied_bytes(); });
+    of_core.add("injected_events", "interrupts delivered into guests", "interrupts", [&core] { return core.injected_events(); });
+    of_core.add("posted_interrupts", "notifications processed without an exit", "interrupts", [&core] { return core.posted_interrupts(); });
+    all.add(of_core);
+  }
+  all.add("queue.events", "events of the fabric's queue", "events", [this] { return queue.processed(); });
+  return all;
+}
+
 }  // namespace iovirt::platform

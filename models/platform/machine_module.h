@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/packet_ledger.h"
+#include "lib/statistics.h"
 #include "lib/sim/event_queue.h"
 #include "lib/sim/transaction.h"
 #include "models/cpu/core_module.h"
@@ -26,6 +27,8 @@ class Machine {
   Machine(const Config& config, const std::vector<MacAddress>& macs);
 
   const Config& config() const { return config_; }
+  /// Every model's counters, since the machine was made: set-up included.
+  Statistics statistics() const;
 
  private:
   /// RAM through the last-level cache, for the cores.

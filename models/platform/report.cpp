@@ -180,4 +180,13 @@ std::string report(const std::vector<RunResult>& runs) {
   return out;
 }
 
+std::string statistics_report(const RunResult& run) {
+  std::size_t width = 0;
+  for (const auto& counter : run.statistics) width = std::max(width, counter.name.size());
+  std::string out = "Counters of the models, set-up included\n";
+  for (const auto& counter : run.statistics)
+    out += fmt::format("{:<{}}  {:>12}  {} ({})\n", counter.name, width, counter.value, counter.description, counter.unit);
+  return out;
+}
+
 }  // namespace iovirt::platform

@@ -11,6 +11,9 @@
 
 namespace iovirt::platform {
 
+/// `iovirt run --statistics`: a line a counter.
+std::string statistics_report(const RunResult& run);
+
 /// What happened to the packets, the exits by reason, and where the time went; at most 118 columns.
 std::string report(const std::vector<RunResult>& runs);
 

@@ -75,6 +75,11 @@ struct RunResult {
     double wall_s = 0;
     std::uint64_t events = 0;
   } host;
+  struct Counter {
+    std::string name, description, unit;
+    std::uint64_t value = 0;
+  };
+  std::vector<Counter> statistics;  ///< every model's own counters since the machine was made; not in results.json
   std::vector<std::string> errors;  ///< what the run itself found wrong, beside check()
 
   std::uint64_t packets_done() const { return packets.received + packets.transmitted; }

@@ -153,6 +153,9 @@ RunResult run_mode(const Config& config, Mode mode, const software::Traffic& tra
   RunResult run = counted(machine, server, *rig, world.end());
   run.host.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_start).count();
   subtract_baseline(run, before);
+  const Statistics statistics = machine.statistics();
+  for (const Statistics::Entry& entry : statistics.entries())
+    run.statistics.push_back({entry.name, entry.description, entry.unit, entry.value()});
   run.mode = mode;
   run.vms = config.vms;
   world.report(run);

@@ -39,6 +39,7 @@ struct Options {
   bool docs = false;
   std::optional<std::string> trace;
   std::uint32_t trace_packets = Trace::kDefaultPackets;
+  bool statistics = false;
 };
 
 platform::ConfigRequest request_of(const Options& options) {
@@ -106,6 +107,8 @@ int simulate(const Options& options, const std::vector<Mode>& modes, const platf
 
   streams.out << describe_traffic(loaded, traffic) << "\n" << platform::report(runs) << "\n"
               << file.path() << "\n";
+  if (options.statistics)
+    for (const platform::RunResult& result : runs) streams.out << "\n" << platform::statistics_report(result) << "\n";
   if (trace) streams.out << trace->path() << "\n";
   const bool sound = std::all_of(runs.begin(), runs.end(), [](const auto& run) { return platform::check(run).empty(); });
   return sound ? kSuccess : kSimulationError;
@@ -149,6 +152,7 @@ int run(int argc, const char* const* argv, const Streams& streams, const RunMode
   add_config(run);
   add_out(run);
   run->add_option("--mode", options.mode, "the mode; else the configuration's")->type_name("M");
+  run->add_flag("--statistics", options.statistics, "every model's counters, after the tables");
   CLI::Option* trace = run->add_option("--trace", options.trace, "what happened when, to open in ui.perfetto.dev")->type_name("FILE");
   run->add_option("--trace-packets", options.trace_packets, "how many of the run's first packets it shows")
       ->type_name("N")
