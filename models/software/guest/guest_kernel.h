@@ -36,6 +36,9 @@ class GuestKernel : public BaseKernel, public AppHost {
   void request_intx(Bdf function, const std::string& name, std::function<void()> handler) override;
   void napi_schedule(NetDriver& driver, unsigned queue) override;
 
+  /// One past the last byte of the guest's RAM.
+  std::uint64_t memory_end() const { return layout_.memory_end; }
+
   Kernel& kernel() override { return *this; }
   void sleep_until(Ps deadline) override;
   void wake_app() override { app_woken_ = true; }

@@ -11,7 +11,6 @@ namespace {
 
 namespace igb = nic::igb;
 
-constexpr std::uint64_t kOutside = 1ull << 37;  ///< far above any VM's memory
 constexpr unsigned kEntries = 8;
 constexpr unsigned kQueue = 1;
 constexpr unsigned kEveryFrames = 4;
@@ -22,7 +21,7 @@ constexpr std::uint32_t kForged[] = {0, 1, 0x3ff, 0x7fff};
 
 std::uint64_t RogueDmaKernel::dma_map(Bdf, std::uint64_t address, std::size_t bytes) {
   const bool receive = bytes == kBufferBytes;
-  return receive && ++mapped_ % kEvery == 0 ? address + kOutside : address;
+  return receive && ++mapped_ % kEvery == 0 ? address + memory_end() : address;
 }
 
 void RogueDmaKernel::dma_unmap(Bdf, std::uint64_t, std::size_t) {}

@@ -12,7 +12,8 @@
 
 namespace iovirt::software {
 
-/// Gives the device, for every kEvery-th receive buffer, a bus address outside the VM's memory.
+/// Gives the device, for every kEvery-th receive buffer, a bus address just above the VM's memory: untranslated it would
+/// be another VM's, or the host's.
 class RogueDmaKernel final : public GuestKernel {
  public:
   static constexpr unsigned kEvery = 16;
