@@ -52,7 +52,7 @@ struct Config {
           {.unit = "entries", .doc = "translations the second-level TLB holds", .min = 1, .max = 1 << 20});
     visit("ept_tlb_ways", self.ept_tlb_ways, {.unit = "ways", .doc = "its associativity", .min = 1, .max = 1 << 20});
     visit("frequency_mhz", self.frequency_mhz,
-          {.unit = "mhz", .doc = "core and TSC frequency", .min = 1, .max = 10'000});
+          {.unit = "mhz", .doc = "core and TSC frequency", .min = 100, .max = 10'000});
     visit("quantum_ns", self.quantum_ns,
           {.unit = "ns", .doc = "how far a core may run ahead of the kernel; memory that cores share is ordered to within it", .min = 1, .max = 10'000});
     visit("apic_timer_tick_ns", self.apic_timer_tick_ns,

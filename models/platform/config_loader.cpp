@@ -118,6 +118,32 @@ void LoadedConfig::check_models() const {
   check_machine();
 }
 
+/// The windows below 4 GiB lie in the hole RAM leaves, apart from each other and from the interrupt addresses.
+void LoadedConfig::check_address_map() const {
+  struct Window {
+    std::string_view key;
+    std::uint64_t base, bytes;
+  };
+  const std::uint64_t hole = config_.memory.hole_base, end = hole + config_.memory.hole_bytes;
+  constexpr std::uint64_t kInterrupts = 0xfee0'0000, kInterruptBytes = 0x10'0000;
+  if (end > 1ull << 32 || hole < 1ull << 24)
+    reader_.fail("memory.hole_base", fmt::format("the hole for devices is {:#x} to {:#x}: expected it between 16 MiB and 4 GiB", hole, end));
+  const Window windows[] = {{"pcie.ecam_base", config_.pcie.ecam_base, pcie::Config::kEcamBytes},
+                            {"pcie.mmio_base", config_.pcie.mmio_base, config_.pcie.mmio_bytes},
+                            {"iommu.register_base", config_.iommu.register_base, config_.pcie.chipset_bytes},
+                            {"", kInterrupts, kInterruptBytes}};
+  for (const Window& window : windows) {
+    if (window.key.empty()) continue;
+    if (window.base < hole || window.bytes > end - window.base || window.base >= end)
+      reader_.fail(window.key, fmt::format("the window {:#x}, {:#x} bytes, is not in the hole RAM leaves for devices: expected it within {:#x} to {:#x}",
+                                           window.base, window.bytes, hole, end));
+    for (const Window& other : windows)
+      if (&other != &window && window.base < other.base + other.bytes && other.base < window.base + window.bytes)
+        reader_.fail(window.key, fmt::format("the window {:#x}, {:#x} bytes, overlaps {}: expected it apart", window.base, window.bytes,
+                                             other.key.empty() ? "the interrupt addresses" : other.key));
+  }
+}
+
 /// What the parts ask of each other, and the simulated kernels of the processor.
 void LoadedConfig::check_machine() const {
   if (!config_.cpu.x2apic) reader_.fail("cpu.x2apic", "false, but the simulated kernels use x2APIC mode: expected true");
@@ -131,6 +157,12 @@ void LoadedConfig::check_machine() const {
   const std::uint64_t reach = 1ull << config_.cpu.physical_bits;
   if (config_.pcie.mmio64_base + config_.pcie.mmio64_bytes > reach)
     reader_.fail("pcie.mmio64_base", fmt::format("the window ends beyond cpu.physical_bits = {}: expected an end of at most {:#x}", config_.cpu.physical_bits, reach));
+  if (!std::has_single_bit(config_.virtio.queue_size))
+    reader_.fail("virtio.queue_size", fmt::format("{}: expected a power of two", config_.virtio.queue_size));
+  if (!config_.iommu.four_level) reader_.fail("iommu.four_level", "false, but the simulated driver builds 4-level tables: expected true");
+  if (config_.iommu.guest_address_bits < 32)
+    reader_.fail("iommu.guest_address_bits", fmt::format("{}, but the simulated driver hands out 32-bit I/O addresses: expected at least 32", config_.iommu.guest_address_bits));
+  check_address_map();
   const std::uint64_t ram = std::min(config_.memory.size_bytes, config_.memory.hole_base);
   const std::uint64_t needed = kHostBytes + config_.vms * (config_.software.vm_memory_mb << 20);
   if (needed > ram)

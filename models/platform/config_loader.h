@@ -42,6 +42,7 @@ class LoadedConfig {
   void check_traffic_keys() const;
   void check_models() const;
   void check_machine() const;
+  void check_address_map() const;
   std::string found(const std::string& path) const;
 
   std::vector<std::string> folders_;

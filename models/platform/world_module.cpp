@@ -52,7 +52,8 @@ World::~World() = default;
 
 void World::ready() {
   if (++ready_ != vms_) return;
-  start_ = machine_.queue.now() + kLead;
+  // A driver has just reset its NIC: the link takes its time.
+  start_ = machine_.queue.now() + kLead + ns_to_ps(machine_.config().nic.link_up_ns);
   machine_.queue.post(start_, *this, begin);
 }
 

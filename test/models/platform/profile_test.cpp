@@ -149,3 +149,26 @@ TEST_CASE("data files are found where IOVIRT_DATA says") {
   CHECK(find_file("y", data_folders()).empty());
   CHECK(find_file("/nonexistent", data_folders()).empty());
 }
+
+TEST_CASE("a machine whose parts cannot work together is refused, naming the key") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"pcie.ecam_base=0", "$.pcie.ecam_base: the window 0x0"},
+      {"pcie.mmio_base=3489660928", "expected a window apart from ECAM"},
+      {"iommu.register_base=4276092928", "overlaps the interrupt addresses"},
+      {"memory.hole_base=32212254720", "$.memory.hole_base"},
+      {"virtio.queue_size=19", "expected a power of two"},
+      {"cpu.x2apic=false", "$.cpu.x2apic: false"},
+      {"cpu.tsc_deadline=false", "$.cpu.tsc_deadline: false"},
+      {"cpu.physical_bits=36", "$.pcie.mmio64_base"},
+      {"cpu.ept_tlb_entries=7", "expected a power of two of sets"},
+      {"software.vm_memory_mb=4000", "$.software.vm_memory_mb"},
+      {"iommu.pass_through=false", "$.iommu.pass_through"},
+      {"iommu.guest_address_bits=31", "expected at least 32"},
+  };
+  for (const auto& [setting, message] : cases) {
+    INFO(setting);
+    CHECK_THAT(error_of(with({setting})), ContainsSubstring(message));
+  }
+  CHECK_THAT(error_of(with({"software.iommu_mode=off"}), Mode::sriov), ContainsSubstring("$.software.iommu_mode: off"));
+  CHECK(error_of(with({"software.iommu_mode=off"}), Mode::virtio).empty());
+}
