@@ -7,6 +7,11 @@
 
 #include <sysc/kernel/sc_cor.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <pthread.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 namespace sc_core {
 extern sc_simcontext* sc_curr_simcontext;
 extern sc_simcontext* sc_default_global_context;
@@ -23,6 +28,20 @@ struct Reach {
 };
 auto coroutine_package();
 template struct Reach<&sc_core::sc_simcontext::m_cor_pkg>;
+
+/// AddressSanitizer only: it believes to be on the last thread's stack that SystemC switched to.
+void back_on_main_stack() {
+#ifdef __SANITIZE_ADDRESS__
+  pthread_attr_t attributes;
+  void* bottom = nullptr;
+  std::size_t bytes = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+  pthread_attr_getstack(&attributes, &bottom, &bytes);
+  pthread_attr_destroy(&attributes);
+  __sanitizer_start_switch_fiber(nullptr, bottom, bytes);
+  __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+#endif
+}
 
 }  // namespace
 
@@ -41,6 +60,7 @@ Simulation::~Simulation() {
   delete context;
   delete package;
   sc_core::sc_default_global_context = sc_core::sc_curr_simcontext = nullptr;
+  back_on_main_stack();
 }
 
 }  // namespace iovirt::sim
