@@ -141,6 +141,7 @@ RunResult run_mode(const Config& config, Mode mode, const software::Traffic& tra
     if (trace) start_trace(*trace, machine, world.start());
     wall_start = std::chrono::steady_clock::now();
   });
+  world.set_on_end([&] { server.scheduler.end(); });
   constexpr Ps kBootLimit = 10 * kPsPerSecond;
   sc_core::sc_start(sc_core::sc_time::from_value(kBootLimit));
   if (!world.started()) throw std::runtime_error("the simulated machine did not come up: " + (world.failure().empty() ? "time ran out" : world.failure()));

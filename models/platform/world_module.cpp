@@ -44,6 +44,7 @@ World::World(sc_core::sc_module_name name, Machine& machine, const software::Tra
   }
   sc_core::sc_spawn([this] {
     sc_core::wait(finished_);
+    if (on_end_) on_end_();
     sc_core::sc_stop();
   });
 }

@@ -33,6 +33,8 @@ class World final : public sc_core::sc_module, public software::TrafficBook, pri
   Ps end() const { return end_; }
   /// Called once, at start(): what was counted before is set-up.
   void set_on_start(std::function<void()> on_start) { on_start_ = std::move(on_start); }
+  /// Called when the run has ended, in a process of the world's own: the software may go.
+  void set_on_end(std::function<void()> on_end) { on_end_ = std::move(on_end); }
   /// Packets, latencies and bytes into `run`; whatever was never accounted for is an error there.
   void report(RunResult& run) const;
 
@@ -65,6 +67,7 @@ class World final : public sc_core::sc_module, public software::TrafficBook, pri
   std::size_t next_inject_ = 0;
   std::vector<std::vector<std::uint8_t>> sending_;         ///< per VM: what its application is writing
   std::function<void()> on_start_;
+  std::function<void()> on_end_;
   unsigned ready_ = 0;
   Ps start_ = 0;
   Ps end_ = 0;

@@ -41,7 +41,8 @@ SchedulerModule::SchedulerModule(sc_core::sc_module_name name, const Costs& cost
     threads_.push_back(std::make_unique<Thread>("idle/" + std::to_string(i), i, Activity::idle));
     states_[i]->idle = states_[i]->running = threads_.back().get();
     threads_.back()->state = Thread::State::running;
-    sc_core::sc_spawn([this, i] { idle_loop(i); }, sc_core::sc_gen_unique_name("idle"), &kStackOptions);
+    processes_.push_back(
+        sc_core::sc_spawn([this, i] { idle_loop(i); }, sc_core::sc_gen_unique_name("idle"), &kStackOptions));
   }
 }
 
@@ -52,7 +53,7 @@ HostThread& SchedulerModule::spawn(const std::string& name, unsigned core, Activ
   threads_.push_back(std::make_unique<Thread>(name, core, activity));
   Thread* thread = threads_.back().get();
   states_[core]->queue.push_back(thread);
-  sc_core::sc_spawn(
+  processes_.push_back(sc_core::sc_spawn(
       [this, thread, body = std::move(body)] {
         sc_core::wait(thread->resume);
         cpu::Core& here_core = cores_.core(thread->core_);
@@ -61,8 +62,13 @@ HostThread& SchedulerModule::spawn(const std::string& name, unsigned core, Activ
         body();
         for (;;) block();  // a body that returns sleeps for ever
       },
-      sc_core::sc_gen_unique_name("thread"), &kStackOptions);
+      sc_core::sc_gen_unique_name("thread"), &kStackOptions));
   return *thread;
+}
+
+void SchedulerModule::end() {
+  for (sc_core::sc_process_handle& process : processes_)
+    if (!process.terminated()) process.kill();
 }
 
 HostThread& SchedulerModule::current() { return *here().running; }

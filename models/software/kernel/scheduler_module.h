@@ -35,6 +35,8 @@ class SchedulerModule final : public sc_core::sc_module, public Scheduler {
 
   /// Runs on every core before its first thread: descriptor table, APIC.
   void set_boot(std::function<void(cpu::VmxCpu&)> boot) { boot_ = std::move(boot); }
+  /// Unwinds every thread's stack, from a SystemC process other than them: software does not end by itself.
+  void end();
   std::uint64_t switches() const { return switches_; }
   std::uint64_t timer_writes() const { return timer_writes_; }
   std::uint64_t idle_sleeps() const { return idle_sleeps_; }  ///< HLT by the idle threads
@@ -66,6 +68,7 @@ class SchedulerModule final : public sc_core::sc_module, public Scheduler {
   cpu::CoreGroup& cores_;
   std::vector<std::unique_ptr<CoreState>> states_;
   std::vector<std::unique_ptr<Thread>> threads_;
+  std::vector<sc_core::sc_process_handle> processes_;
   std::function<void(cpu::VmxCpu&)> boot_;
   TimerId next_timer_ = 1;
   std::uint64_t switches_ = 0;
