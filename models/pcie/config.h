@@ -48,9 +48,9 @@ struct Config {
     visit("config_ns", self.config_ns, {.unit = "ns", .doc = "an access to the root complex's own functions", .min = 0, .max = 1e6});
     visit("ecam_base", self.ecam_base, {.doc = "configuration window, 256 MiB"});
     visit("mmio_base", self.mmio_base, {.doc = "32-bit memory window software hands out"});
-    visit("mmio_bytes", self.mmio_bytes, {.unit = "bytes", .doc = "its size"});
+    visit("mmio_bytes", self.mmio_bytes, {.unit = "bytes", .doc = "its size", .min = 1 << 24});
     visit("mmio64_base", self.mmio64_base, {.doc = "prefetchable 64-bit memory window software hands out"});
-    visit("mmio64_bytes", self.mmio64_bytes, {.unit = "bytes", .doc = "its size"});
+    visit("mmio64_bytes", self.mmio64_bytes, {.unit = "bytes", .doc = "its size", .min = 1 << 24});
   }
 
   static constexpr std::uint64_t kEcamBytes = 256u << 20;
