@@ -20,7 +20,6 @@ constexpr std::uint64_t kLvtTscDeadline = 2ull << 17;
 
 constexpr std::uint8_t kTimerVector = 0xec;   // Linux LOCAL_TIMER_VECTOR
 constexpr std::uint8_t kFirstVector = 0x31;
-constexpr unsigned kIntxVectorOffset = 0;
 
 }  // namespace
 
@@ -51,7 +50,7 @@ MsiMessage GuestKernel::request_msi(Bdf, unsigned, const std::string&, std::func
 
 // I/O APIC: register select at +0, window at +0x10; redirection entry n at 0x10 + 2n (Intel 82093AA, 3.2).
 void GuestKernel::request_intx(Bdf, const std::string&, std::function<void()> handler) {
-  const std::uint8_t vector = static_cast<std::uint8_t>(kFirstVector + 1 + kIntxVectorOffset);
+  const std::uint8_t vector = static_cast<std::uint8_t>(kFirstVector + 1);
   idt_.gates[vector] = [this, handler = std::move(handler)](std::uint8_t) { interrupt(handler, true); };
   const unsigned entry = 0x10 + 2 * layout_.intx_pin;
   cpu_->store(layout_.io_apic, 4, entry + 1);

@@ -133,8 +133,6 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   std::array<std::uint64_t, 4> eoi_exits_{};
   bool eoi_exits_changed_ = false;
   Mode mode_ = Mode::outside;
-  Ps programmed_deadline_ = 0;
-  Scheduler::TimerId halt_timer_ = 0;
   std::uint32_t primary_controls_ = 0;
   std::uint32_t pin_controls_ = 0;
   std::uint64_t injected_ = 0;
