@@ -41,6 +41,7 @@ inline Fault make_fault(const Request& request, FaultReason reason, bool fault_p
   fault.address_type = request.address_type;
   fault.privileged = request.privileged;
   fault.execute = request.execute;
+  fault.pasid = request.pasid;
   return fault;
 }
 

@@ -4,6 +4,7 @@
 // Upstream requests: translation in time, order, walkers.
 
 #include <algorithm>
+#include <cstring>
 
 #include "models/iommu/iommu_module.h"
 
@@ -34,6 +35,7 @@ void Iommu::accept(Payload& payload) {
   request.address_type = extension ? static_cast<std::uint8_t>(extension->address_type) : 0;
   request.privileged = extension && extension->privileged;
   request.execute = extension && extension->execute;
+  request.pasid = extension ? extension->pasid : kNoPasid;
   flight.upstream_address = address;
   flight.downstream_address = address;
   flight.epoch = epoch_;
@@ -207,9 +209,10 @@ void Iommu::give(std::uint32_t walker, Flight& flight) {
 
 void Iommu::advance(std::uint32_t walker, Step step) {
   Walker& w = walkers_[walker];
-  if (step == Step::read) {
-    if (walk_step_ != 0) return queue_.post(queue_.now() + walk_step_, *this, walk_read, walker);
-    return read_entry(walker);
+  w.step = step;
+  if (step == Step::read || step == Step::update) {
+    if (walk_step_ != 0) return queue_.post(queue_.now() + walk_step_, *this, walk_access, walker);
+    return access_entry(walker);
   }
   Flight& flight = *w.flight;
   Flight* merged = w.merged;
@@ -238,11 +241,48 @@ void Iommu::advance(std::uint32_t walker, Step step) {
   feed_walkers();
 }
 
-void Iommu::read_entry(std::uint32_t walker) {
-  const Walk& walk = walkers_[walker].walk;
-  Flight& own = start(Flight::Kind::walk_read, tlm::TLM_READ_COMMAND, walk.read_address, walk.read_bytes);
+void Iommu::access_entry(std::uint32_t walker) {
+  const Walker& w = walkers_[walker];
+  const bool update = w.step == Step::update;
+  Flight& own = start(update ? Flight::Kind::walk_update : Flight::Kind::walk_read, tlm::TLM_READ_COMMAND,
+                      update ? w.walk.update_address : w.walk.read_address, update ? 8 : w.walk.read_bytes);
   own.walker = walker;
   send(mem_channel_, *own.payload);
+}
+
+/// The entry's line is here: compare and swap at this instant, so that no processor's own access can come between.
+/// Memory that offers no transport_dbg is taken to hold what the read brought, and gets a write instead.
+void Iommu::update_entry(Flight& own) {
+  Payload& payload = *own.payload;
+  const std::uint32_t walker = own.walker;
+  Walk& walk = walkers_[walker].walk;
+  Updated outcome = Updated::failed;
+  bool writing = false;
+  if (payload.is_write()) {
+    outcome = payload.is_response_ok() ? Updated::done : Updated::failed;
+  } else if (payload.is_response_ok()) {
+    payload.set_address(walk.update_address);
+    const bool direct = mem_out->transport_dbg(payload) == 8;
+    std::uint64_t entry = 0;
+    std::memcpy(&entry, payload.get_data_ptr(), 8);
+    outcome = entry == walk.update_expected ? Updated::done : Updated::changed;
+    if (outcome == Updated::done) {
+      payload.set_command(tlm::TLM_WRITE_COMMAND);
+      std::memcpy(payload.get_data_ptr(), &walk.update_value, 8);
+      if (direct)
+        outcome = mem_out->transport_dbg(payload) == 8 ? Updated::done : Updated::failed;
+      else
+        writing = true;
+    }
+  }
+  if (writing) {
+    payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+    own.attach();
+    return send(mem_channel_, payload);
+  }
+  payload.release();
+  flights_.release(own);
+  advance(walker, unit_.translator().updated(walk, outcome));
 }
 
 }  // namespace iovirt::iommu

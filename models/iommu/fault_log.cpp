@@ -77,7 +77,10 @@ void FaultLog::record(const Fault& fault) {
   Record& record = records_[next_];
   if (rec::F::get(record.high->value)) return set_status(reg::fsts::kPFO);
   record.low->value = fault.info;
-  record.high->value = rec::SID::of(fault.source) | rec::PRIV::of(fault.privileged) | rec::EXE::of(fault.execute) |
+  const bool has_pasid = fault.pasid != kNoPasid;  // PRIV, EXE and PV are of the PASID prefix
+  record.high->value = rec::SID::of(fault.source) | rec::PRIV::of(has_pasid && fault.privileged) |
+                       rec::EXE::of(has_pasid && fault.execute) | rec::PP::of(has_pasid) |
+                       rec::PV::of(has_pasid ? fault.pasid : 0) |
                        rec::FR::of(static_cast<std::uint64_t>(fault.reason)) | rec::AT::of(fault.address_type) |
                        rec::T::of(fault.read) | rec::F::of(1);
   if (!(status_->value & reg::fsts::kPPF)) {

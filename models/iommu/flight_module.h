@@ -34,7 +34,7 @@ struct Requester {
 struct Flight final : tlm::tlm_extension<Flight> {
   enum class Kind : std::uint8_t {
     read, write, interrupt,                         // upstream requests
-    walk_read, entry_read, posted_read, posted_write, descriptor_read, status_write, message, event  // the IOMMU's own
+    walk_read, walk_update, entry_read, posted_read, posted_write, descriptor_read, status_write, message, event  // the IOMMU's own
   };
 
   tlm::tlm_generic_payload* payload = nullptr;

@@ -51,7 +51,7 @@ void Iommu::fire(std::uint32_t what, std::uint64_t arg) {
     case looked_up: return settled(flight());
     case arrive: return accept(payload());
     case missed: return want_walk(flight());
-    case walk_read: return read_entry(static_cast<std::uint32_t>(arg));
+    case walk_access: return access_entry(static_cast<std::uint32_t>(arg));
     case entry_read: {
       Flight& own = start(Flight::Kind::entry_read, tlm::TLM_READ_COMMAND, flight().remapping.entry_address, irte::kBytes);
       own.owner = &flight();
@@ -136,17 +136,18 @@ void Iommu::answer(Flight& flight) {
     return dma_responses_.respond(payload);
   }
   const bool ok = payload.is_response_ok();
-  std::uint64_t words[2] = {};
+  std::uint64_t words[kMaxReadBytes / 8] = {};
   switch (flight.kind) {
     case Flight::Kind::walk_read: {
       std::memcpy(words, payload.get_data_ptr(), payload.get_data_length());
       const std::uint32_t walker = flight.walker;
       payload.release();
       flights_.release(flight);
-      return advance(walker, unit_.translator().resume(walkers_[walker].walk, ok, words[0], words[1]));
+      return advance(walker, unit_.translator().resume(walkers_[walker].walk, ok, words));
     }
+    case Flight::Kind::walk_update: return update_entry(flight);
     case Flight::Kind::entry_read: {
-      std::memcpy(words, payload.get_data_ptr(), sizeof words);
+      std::memcpy(words, payload.get_data_ptr(), irte::kBytes);
       Flight& owner = *flight.owner;
       payload.release();
       flights_.release(flight);

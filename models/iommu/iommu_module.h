@@ -44,9 +44,10 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
  private:
   using Payload = tlm::tlm_generic_payload;
-  enum What : std::uint32_t { arrive, looked_up, missed, walk_read, entry_read, answered, execute, register_done, register_arrive };
+  enum What : std::uint32_t { arrive, looked_up, missed, walk_access, entry_read, answered, execute, register_done, register_arrive };
   struct Walker {
     Walk walk;
+    Step step = Step::read;  ///< the access it waits for
     Flight* flight = nullptr;
     Flight* merged = nullptr;  ///< others that wait for the same page
   };
@@ -83,7 +84,8 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   void feed_walkers();
   void give(std::uint32_t walker, Flight& flight);
   void advance(std::uint32_t walker, Step step);
-  void read_entry(std::uint32_t walker);
+  void access_entry(std::uint32_t walker);
+  void update_entry(Flight& own);
   bool retry(Flight& flight);
 
   // interrupts

@@ -10,6 +10,8 @@
 
 namespace iovirt::iommu {
 
+inline constexpr std::uint32_t kNoPasid = 0xffff'ffff;
+
 /// A DMA request, as far as translation cares.
 struct Request {
   std::uint16_t source = 0;  ///< requester id
@@ -19,11 +21,19 @@ struct Request {
   std::uint8_t address_type = 0;  ///< 0 untranslated, 1 translation request, 2 translated
   bool privileged = false;
   bool execute = false;
+  bool no_write = false;             ///< a translation request that asks for no right to write (NW)
+  std::uint32_t pasid = kNoPasid;    ///< 20 bits, of the PASID prefix
 };
 
+/// The rights are those of the whole path; a translation request may find none at all.
 struct Translation {
   std::uint64_t address = 0;     ///< host-physical
   std::uint64_t page_bytes = 0;  ///< of the mapping; 0 when the request passed through
+  bool readable = true;
+  bool writable = true;
+  bool executable = false;
+  bool global = false;  ///< the first-stage leaf's G
+  bool snoop = false;   ///< SNP or PGSNP: whatever the request says, processors' caches are snooped
 };
 
 /// Why a request was blocked.
@@ -36,6 +46,7 @@ struct Fault {
   std::uint8_t address_type = 0;
   bool privileged = false;
   bool execute = false;
+  std::uint32_t pasid = kNoPasid;
 };
 
 /// A write of one DWORD to the interrupt address range.

@@ -13,48 +13,9 @@
 #include "models/iommu/request.h"
 #include "models/iommu/set_associative.h"
 #include "models/iommu/statistics.h"
+#include "models/iommu/walk.h"
 
 namespace iovirt::iommu {
-
-/// A context entry as the context cache keeps it.
-struct ContextInfo {
-  std::uint64_t table = 0;  ///< SLPTPTR
-  std::uint16_t domain = 0;
-  std::uint8_t levels = 0;
-  bool pass_through = false;
-  bool fault_processing_disabled = false;
-};
-
-/// What a driver of the walk does next.
-enum class Step : std::uint8_t { read, translated, faulted };
-
-/// One walk in progress. The driver owns it and must not move it between begin and the end of the walk.
-struct Walk {
-  std::uint64_t read_address = 0;  ///< Step::read: what to read next
-  unsigned read_bytes = 0;         ///< 8 or 16
-  Translation translation;         ///< Step::translated
-  Fault fault;                     ///< Step::faulted
-  Request request;
-
-  // the translator's own
-  enum class Stage : std::uint8_t { root, context, paging } stage = Stage::root;
-  ContextInfo context;
-  std::uint64_t table = 0;
-  std::uint8_t level = 0;
-  bool readable = true;
-  bool writable = true;
-  bool cacheable = true;           ///< false once an invalidation has overtaken it altogether
-  std::uint64_t stale_first = ~0ull;  ///< page-selective invalidations have overtaken it for this range
-  std::uint64_t stale_last = 0;
-
-  void overtaken_by(std::uint64_t first, std::uint64_t last) {
-    stale_first = first < stale_first ? first : stale_first;
-    stale_last = last > stale_last ? last : stale_last;
-  }
-  bool may_cache(std::uint64_t first, std::uint64_t last) const {
-    return cacheable && (last < stale_first || first > stale_last);
-  }
-};
 
 class Translator {
  public:
@@ -70,8 +31,10 @@ class Translator {
 
   /// Starts at the deepest cached entry.
   Step begin(Walk& walk, const Request& request);
-  /// After Step::read: the 8 or 16 bytes at read_address (`high` is 0 for 8), or ok = false when memory had no answer.
-  Step resume(Walk& walk, bool ok, std::uint64_t low, std::uint64_t high);
+  /// After Step::read: the read_bytes / 8 words at read_address, or ok = false when memory had no answer.
+  Step resume(Walk& walk, bool ok, const std::uint64_t* words);
+  /// After Step::update.
+  Step updated(Walk& walk, Updated outcome);
   /// Gives up a walk before its end.
   void abandon(Walk& walk) { finish(walk); }
 

@@ -16,6 +16,13 @@ bool UntimedIommu::load(std::uint64_t address, unsigned bytes, std::uint64_t& lo
   return ok;
 }
 
+Updated UntimedIommu::update(const Walk& walk) {
+  const auto before = memory_.load<std::uint64_t>(walk.update_address);
+  if (!before) return Updated::failed;
+  if (*before != walk.update_expected) return Updated::changed;
+  return memory_.store(walk.update_address, walk.update_value) ? Updated::done : Updated::failed;
+}
+
 template <class Answer>
 Answer UntimedIommu::blocked(const Fault& fault) {
   unit_.report(fault);
@@ -39,10 +46,16 @@ std::variant<Translation, Fault> UntimedIommu::translate(const Request& request)
   }
   Walk walk;
   Step step = unit_.translator().begin(walk, request);
-  while (step == Step::read) {
-    std::uint64_t low = 0, high = 0;
-    const bool ok = load(walk.read_address, walk.read_bytes, low, high);
-    step = unit_.translator().resume(walk, ok, low, high);
+  while (step == Step::read || step == Step::update) {
+    if (step == Step::update) {
+      step = unit_.translator().updated(walk, update(walk));
+      continue;
+    }
+    std::uint8_t raw[kMaxReadBytes] = {};
+    std::uint64_t words[kMaxReadBytes / 8];
+    const bool ok = memory_.read(walk.read_address, std::span(raw, walk.read_bytes));
+    std::memcpy(words, raw, sizeof words);
+    step = unit_.translator().resume(walk, ok, words);
   }
   if (step == Step::translated) return walk.translation;
   return blocked<Answer>(walk.fault);

@@ -35,6 +35,7 @@ class UntimedIommu {
   std::vector<InterruptMessage>& events() { return events_; }
 
  private:
+  Updated update(const Walk& walk);
   bool load(std::uint64_t address, unsigned bytes, std::uint64_t& low, std::uint64_t& high);
   void settle();
   template <class Answer>

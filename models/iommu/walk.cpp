@@ -29,13 +29,18 @@ Step Translator::begin(Walk& walk, const Request& request) {
   return ask(walk, Walk::Stage::root, root_ + (request.source >> 8) * root_entry::kBytes, root_entry::kBytes);
 }
 
-Step Translator::resume(Walk& walk, bool ok, std::uint64_t low, std::uint64_t high) {
+Step Translator::resume(Walk& walk, bool ok, const std::uint64_t* words) {
   switch (walk.stage) {
-    case Walk::Stage::root: return ok ? root_read(walk, low, high) : fail(walk, FaultReason::root_access);
-    case Walk::Stage::context: return ok ? context_read(walk, low, high) : fail(walk, FaultReason::context_access);
+    case Walk::Stage::root: return ok ? root_read(walk, words[0], words[1]) : fail(walk, FaultReason::root_access);
+    case Walk::Stage::context: return ok ? context_read(walk, words[0], words[1]) : fail(walk, FaultReason::context_access);
     case Walk::Stage::paging: break;
   }
-  return ok ? paging_read(walk, low) : fail(walk, FaultReason::paging_entry_access);
+  return ok ? paging_read(walk, words[0]) : fail(walk, FaultReason::paging_entry_access);
+}
+
+Step Translator::updated(Walk& walk, Updated outcome) {
+  if (outcome == Updated::failed) return fail(walk, FaultReason::paging_entry_access);
+  return ask(walk, Walk::Stage::paging, walk.update_address, paging_entry::kBytes);
 }
 
 Step Translator::root_read(Walk& walk, std::uint64_t low, std::uint64_t high) {

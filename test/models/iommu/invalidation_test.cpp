@@ -285,7 +285,9 @@ TEST_CASE("a walk that an invalidation overtakes leaves nothing in the caches") 
   request.source = kDevice;
   request.address = 0x5000;
   const auto read = [&](Walk& walk) {
-    return translator.resume(walk, true, memory.word(walk.read_address), walk.read_bytes == 16 ? memory.word(walk.read_address + 8) : 0);
+    std::uint64_t words[kMaxReadBytes / 8] = {};
+    for (unsigned i = 0; i < walk.read_bytes / 8; ++i) words[i] = memory.word(walk.read_address + 8 * i);
+    return translator.resume(walk, true, words);
   };
   Walk walk;
   Step step = translator.begin(walk, request);
@@ -302,7 +304,7 @@ TEST_CASE("a walk that an invalidation overtakes leaves nothing in the caches") 
   }
   const auto stale = memory.word(walk.read_address);
   translator.invalidate(invalidation);
-  step = translator.resume(walk, true, stale, 0);
+  step = translator.resume(walk, true, &stale);
   REQUIRE(step == Step::translated);
   Translation translation;
   Fault fault;
