@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// The fabric's clock: one time-ordered queue of typed continuations, with run-ahead.
+// The fabric's clock: one time-ordered queue of typed continuations, with run-ahead, and the threads that live by it.
 //
 // Every shared resource of the DMA path (a link direction, a walker, a memory channel) is claimed at its own time,
 // in time order, by an event of this queue; models call each other at queue.now() through TLM sockets with the
 // difference to the kernel's time as the annotated delay. The queue runs ahead of the SystemC kernel up to the
 // kernel's next pending activity, so that it costs one kernel event per burst of work instead of one per event.
+//
+// A *strand* is an SC_THREAD that waits on nothing but this queue (Strand, wait). It carries the queue forward itself
+// while it waits, on its own stack, and hands over to the next strand directly: the kernel, whose time stands still
+// meanwhile, is entered only where it has something to do. Any other SystemC process may call wait() too, and then
+// waits for the kernel's time to come along.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -17,6 +23,8 @@
 #include "lib/time.h"
 
 namespace iovirt::sim {
+
+inline constexpr Ps kNever = ~0ull;
 
 /// Receives its own events. `what` is the actor's own enumeration, `arg` an index or a pointer it understands.
 class Actor {
@@ -27,14 +35,36 @@ class Actor {
   ~Actor() = default;
 };
 
+/// What a thread waits for: EventQueue::wait, EventQueue::notify. One thread at a time. A notification that finds nobody
+/// waiting ends the next wait at once, so a wait may return early: look at what it was for.
+class Alarm final : private Actor {
+ public:
+  Alarm() = default;
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+
+ private:
+  friend class EventQueue;
+  void fire(std::uint32_t what, std::uint64_t arg) override;  // a wait's time is up
+
+  enum class Waits : std::uint8_t { nobody, strand, process } waits_ = Waits::nobody;
+  bool missed_ = false;
+  std::uint32_t generation_ = 0;  ///< of waits: what was posted for an earlier one is void
+  sc_core::sc_event go_;
+};
+
 class EventQueue : public sc_core::sc_module {
  public:
   SC_HAS_PROCESS(EventQueue);
   /// run_ahead false is the plain form: one kernel event per queue event, the reference that tests compare with.
   explicit EventQueue(sc_core::sc_module_name name, bool run_ahead = true);
 
-  /// The path's time: that of the event being processed, or the kernel's when called from a SystemC process.
-  Ps now() const { return firing_ ? now_ : kernel_now(); }
+  /// The path's time: that of the event being processed, of the strand that runs, or else the kernel's.
+  Ps now() const {
+    if (inside_) return now_;
+    const Ps kernel = sc_core::sc_time_stamp().value();
+    return kernel > now_ ? kernel : now_;
+  }
   /// now() minus the kernel's time, for the delay argument of a TLM call.
   sc_core::sc_time delay() const {
     const Ps ahead = now() - kernel_now();
@@ -52,6 +82,12 @@ class EventQueue : public sc_core::sc_module {
   /// notifies an event itself may find that the path has run past it.
   void notify(sc_core::sc_event& event);
 
+  /// From a thread: returns when `alarm` is notified, and at `until` at the latest; everything on the path up to and
+  /// including that time has then happened.
+  void wait(Alarm& alarm, Ps until = kNever);
+  /// Whoever waits for `alarm` goes on, at the path's time now(), after what the path has to do at that time.
+  void notify(Alarm& alarm);
+
   /// A SystemC process that is about to look at, or act on, the path at the kernel's time calls this first:
   /// everything up to and including that time has then happened, whatever order the kernel chose.
   void catch_up();
@@ -60,47 +96,74 @@ class EventQueue : public sc_core::sc_module {
   std::uint64_t processed() const { return processed_; }
 
  private:
+  friend class Alarm;
+  friend class Strand;
   struct Event {
     Ps at;
-    std::uint64_t sequence;
     Actor* actor;
     std::uint64_t arg;
     std::uint32_t what;
+    std::uint32_t sequence;  ///< wraps; only differences matter
   };
   struct Later {
     bool operator()(const Event& a, const Event& b) const {
-      return a.at != b.at ? a.at > b.at : a.sequence > b.sequence;
+      return a.at != b.at ? a.at > b.at : static_cast<std::int32_t>(a.sequence - b.sequence) > 0;
     }
   };
-  /// The kernel's time stands still while the queue runs.
-  Ps kernel_now() const { return running_ ? kernel_ : sc_core::sc_time_stamp().value(); }
+  /// The kernel's time stands still while the queue or a strand runs.
+  Ps kernel_now() const { return inside_ ? kernel_ : sc_core::sc_time_stamp().value(); }
 
+  void enter();
+  void leave();
   void wake();
-  void run_until(Ps bound, bool inclusive);
+  bool may_reach(Ps at);
+  void ask_kernel();
+  void suspend(Alarm& alarm);
+  void pass_on();
+  Alarm& take_ready();
+  bool somebody_ready() const { return ready_next_ != ready_.size(); }
   void insert(const Event& event);
+  void spill();
   void refill();
-  bool empty() const { return near_.empty(); }
-  Ps next_at() const { return near_.back().at; }
+  bool empty() const { return near_size_ == 0; }
+  Ps next_at() const { return near_[near_size_ - 1].at; }
   void pop_and_fire();
   void arm();
 
-  bool run_ahead_;
+  const bool run_ahead_;
+  bool inside_ = false;         ///< the queue or a strand runs: now_ and kernel_ hold
   bool firing_ = false;
-  bool running_ = false;
-  bool notified_ = false;  ///< since the kernel was last asked how far it is quiet
+  bool handed_over_ = false;    ///< to a strand that is about to go on
+  bool reaching_ = false;       ///< bound_ itself may be reached
   Ps now_ = 0;
-  Ps kernel_ = 0;  ///< the kernel's time when running_ became true
+  Ps kernel_ = 0;
+  Ps bound_ = 0;                ///< up to here nothing in the kernel can see or change the path
   mutable Ps delay_ps_ = 0;
   mutable sc_core::sc_time delay_;  ///< delay_ps_ as sc_time: several calls ask at the same time
-  Ps armed_at_ = ~0ull;
-  std::uint64_t sequence_ = 0;
+  Ps armed_at_ = kNever;
+  std::uint32_t sequence_ = 0;
   std::uint64_t processed_ = 0;
   // The soonest events, sorted with the next one last: most are posted a little ahead, a few places from the end.
   // The rest is a heap, all of it later than near_; near_ is empty only when there is nothing at all.
   static constexpr std::size_t kNear = 48;
-  std::vector<Event> near_;
+  std::array<Event, kNear + 1> near_;
+  std::size_t near_size_ = 0;
   std::vector<Event> far_;
+  std::vector<Alarm*> ready_;  ///< strands to go on, from ready_next_
+  std::size_t ready_next_ = 0;
   sc_core::sc_event armed_;
+};
+
+/// On the stack of an SC_THREAD: makes it a strand of `queue`, for as long as this lives. A strand waits by the queue only.
+class Strand {
+ public:
+  explicit Strand(EventQueue& queue) : queue_(queue) { queue_.enter(); }
+  ~Strand() { queue_.leave(); }
+  Strand(const Strand&) = delete;
+  Strand& operator=(const Strand&) = delete;
+
+ private:
+  EventQueue& queue_;
 };
 
 }  // namespace iovirt::sim

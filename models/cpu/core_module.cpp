@@ -11,11 +11,6 @@
 #include "models/cpu/vm_entry_checks.h"
 
 namespace iovirt::cpu {
-namespace {
-
-sc_core::sc_time to_time(Ps ps) { return sc_core::sc_time::from_value(ps); }
-
-}  // namespace
 
 Core::Core(sc_core::sc_module_name name, unsigned index, const Config& config, CoreGroup& group)
     : sc_module(name),
@@ -45,29 +40,27 @@ bool Core::virtual_deliverable() const {
 
 bool Core::interrupt_waiting() const {
   if (!in_guest_) return host_enabled_ && apic_.deliverable() >= 0;
-  return apic_.deliverable() >= 0 || preemption_deadline_ <= kernel_now() || virtual_deliverable();
+  return apic_.deliverable() >= 0 || preemption_deadline_ <= queue_.now() || virtual_deliverable();
 }
 
 void Core::synchronise() {
   for (;;) {
     if (pending_ != 0 && !interrupt_waiting()) {
-      const Ps begin = kernel_now();
-      if (in_guest_ || host_enabled_)
-        sc_core::wait(to_time(pending_), interrupt_);
-      else
-        sc_core::wait(to_time(pending_));
+      const Ps begin = queue_.now();
+      queue_.wait(interrupt_, begin + pending_);
       group_.current_ = this;
-      pending_ -= kernel_now() - begin;
-      if (group_.trace_) trace_until(kernel_now());
+      pending_ -= queue_.now() - begin;
+      if (group_.trace_) trace_until(queue_.now());
+    } else {
+      queue_.catch_up();
     }
-    queue_.catch_up();
     if (!interrupt_waiting()) {
       if (pending_ == 0) return;
       continue;
     }
     // The work accounted for beyond this moment comes after the interrupt.
     std::vector<ActivityLog::Piece> rest;
-    log_.take_back(kernel_now(), rest);
+    log_.take_back(queue_.now(), rest);
     pending_ = 0;
     const Activity before = activity_;
     take_interrupt();
@@ -128,11 +121,10 @@ void Core::hlt() {
     // HLT without exiting: the core itself sleeps in guest mode until something must be taken.
     activity_ = Activity::idle;
     while (!interrupt_waiting()) {
-      const Ps begin = kernel_now();
-      sc_core::wait(interrupt_);
+      const Ps begin = queue_.now();
+      queue_.wait(interrupt_);
       group_.current_ = this;
-      log_.append(Activity::idle, kernel_now() - begin);
-      queue_.catch_up();
+      log_.append(Activity::idle, queue_.now() - begin);
     }
     activity_ = Activity::guest;
     settle();
@@ -144,11 +136,10 @@ void Core::hlt() {
   if (was_waiting) return;
   log_.set_current(Activity::idle);
   while (apic_.deliverable() < 0) {
-    const Ps begin = kernel_now();
-    sc_core::wait(interrupt_);
+    const Ps begin = queue_.now();
+    queue_.wait(interrupt_);
     group_.current_ = this;
-    log_.append(Activity::idle, kernel_now() - begin);
-    queue_.catch_up();
+    log_.append(Activity::idle, queue_.now() - begin);
   }
   const Activity before = activity_;
   activity_ = Activity::sched;
@@ -275,15 +266,14 @@ std::uint64_t Core::mmio(bool write, std::uint64_t address, unsigned bytes, std:
     mmio_done_ = false;
   }
   tlm::tlm_phase phase = tlm::BEGIN_REQ;
-  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  sc_core::sc_time delay = queue_.delay();
   mmio_out->nb_transport_fw(payload, phase, delay);
   if (write) return 0;
-  const Ps begin = kernel_now();
+  const Ps begin = queue_.now();
   log_.set_current(activity_);
-  while (!mmio_done_) sc_core::wait(mmio_event_);
+  while (!mmio_done_) queue_.wait(mmio_event_);
   group_.current_ = this;
-  log_.append(activity_, kernel_now() - begin);
-  queue_.catch_up();
+  log_.append(activity_, queue_.now() - begin);
   std::uint64_t result = 0;
   std::memcpy(&result, payload.get_data_ptr(), bytes);
   mmio_read_ = nullptr;

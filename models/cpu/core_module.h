@@ -3,7 +3,7 @@
 
 // A core with VMX in time, and the group of cores that interrupts and IPIs are delivered to.
 //
-// A core is loosely timed: its operations add to a local time that runs ahead of the kernel's by at most a quantum;
+// A core is loosely timed: its operations add to a local time that runs ahead of the path's by at most a quantum;
 // synchronise() waits it out. An interrupt that arrives during that wait is taken at its own time: the work that was
 // accounted for beyond it is put behind the handler. Software runs on SC_THREADs, one at a time on a core.
 #pragma once
@@ -103,7 +103,6 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
   static constexpr std::uint64_t kEmulated = ~0ull;
   enum Event : std::uint32_t { kTimer, kPreemption };
 
-  static Ps kernel_now() { return sc_core::sc_time_stamp().value(); }
   bool& enabled() { return in_guest_ ? guest_->interrupts_enabled : host_enabled_; }
   void spend(Ps time) {
     log_.append(activity_, time);
@@ -148,10 +147,10 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
   Ps quantum_;
   Ps cached_access_;
 
-  Ps pending_ = 0;  ///< local time ahead of the kernel's
+  Ps pending_ = 0;  ///< local time ahead of the path's
   Activity activity_ = Activity::host_kernel;
   ActivityLog log_;
-  sc_core::sc_event interrupt_;
+  sim::Alarm interrupt_;
 
   std::array<std::uint8_t, kApicPageBytes> apic_page_{};
   LocalApic apic_;
@@ -172,7 +171,7 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
 
   tlm::tlm_generic_payload* mmio_read_ = nullptr;
   bool mmio_done_ = false;
-  sc_core::sc_event mmio_event_;
+  sim::Alarm mmio_event_;
 
   std::array<std::uint64_t, kExitReasons> exits_{};
   std::uint64_t copied_bytes_ = 0;
@@ -192,6 +191,7 @@ class CoreGroup : public sc_core::sc_module, private sim::Actor {
   unsigned size() const { return static_cast<unsigned>(cores_.size()); }
   Core& core(unsigned index) { return *cores_[index]; }
   const Core& core(unsigned index) const { return *cores_[index]; }
+  sim::EventQueue& queue() { return queue_; }
   /// The core whose software is running now.
   Core* current() { return current_; }
   void set_current(Core& core) { current_ = &core; }

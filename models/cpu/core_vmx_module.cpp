@@ -120,7 +120,7 @@ void Core::settle() {
       if (controls_.exit & exit_control::acknowledge_interrupt)
         exit.interruption_info = interruption::info(apic_.acknowledge(), interruption::external);
       leave_and_enter(exit);
-    } else if (preemption_deadline_ <= kernel_now()) {
+    } else if (preemption_deadline_ <= queue_.now()) {
       leave_and_enter({.reason = ExitReason::preemption_timer});
     } else if (guest_->interrupts_enabled && controls_.on(primary::interrupt_window_exiting)) {
       leave_and_enter({.reason = ExitReason::interrupt_window});

@@ -31,18 +31,23 @@ struct SchedulerModule::Thread final : HostThread {
   Activity activity;
   State state = State::runnable;
   bool wake_pending = false;
-  sc_core::sc_event resume;
+  sim::Alarm resume;
 };
 
 SchedulerModule::SchedulerModule(sc_core::sc_module_name name, const Costs& costs, cpu::CoreGroup& cores)
-    : sc_module(name), costs_(costs), cores_(cores) {
+    : sc_module(name), costs_(costs), cores_(cores), queue_(cores.queue()) {
   for (unsigned i = 0; i < cores_.size(); ++i) {
     states_.push_back(std::make_unique<CoreState>());
     threads_.push_back(std::make_unique<Thread>("idle/" + std::to_string(i), i, Activity::idle));
     states_[i]->idle = states_[i]->running = threads_.back().get();
     threads_.back()->state = Thread::State::running;
     processes_.push_back(
-        sc_core::sc_spawn([this, i] { idle_loop(i); }, sc_core::sc_gen_unique_name("idle"), &kStackOptions));
+        sc_core::sc_spawn(
+            [this, i] {
+              const sim::Strand strand(queue_);
+              idle_loop(i);
+            },
+             sc_core::sc_gen_unique_name("idle"), &kStackOptions));
   }
 }
 
@@ -55,7 +60,8 @@ HostThread& SchedulerModule::spawn(const std::string& name, unsigned core, Activ
   states_[core]->queue.push_back(thread);
   processes_.push_back(sc_core::sc_spawn(
       [this, thread, body = std::move(body)] {
-        sc_core::wait(thread->resume);
+        const sim::Strand strand(queue_);
+        queue_.wait(thread->resume);
         cpu::Core& here_core = cores_.core(thread->core_);
         cores_.set_current(here_core);
         here_core.set_activity(thread->activity);
@@ -109,8 +115,8 @@ void SchedulerModule::switch_from(CoreState& state, Thread& previous) {
     state.run_since = cpu.now();
     ++switches_;
     const bool interrupts = cpu.interrupts_enabled();
-    next->resume.notify(sc_core::SC_ZERO_TIME);
-    sc_core::wait(previous.resume);
+    queue_.notify(next->resume);
+    queue_.wait(previous.resume);
     cores_.set_current(cpu);
     cpu.restore_interrupts(interrupts);
   }

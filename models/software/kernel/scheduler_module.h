@@ -66,6 +66,7 @@ class SchedulerModule final : public sc_core::sc_module, public Scheduler {
 
   const Costs& costs_;
   cpu::CoreGroup& cores_;
+  sim::EventQueue& queue_;
   std::vector<std::unique_ptr<CoreState>> states_;
   std::vector<std::unique_ptr<Thread>> threads_;
   std::vector<sc_core::sc_process_handle> processes_;

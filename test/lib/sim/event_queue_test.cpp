@@ -3,6 +3,8 @@
 
 #include "lib/sim/event_queue.h"
 
+#include <array>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -182,4 +184,159 @@ TEST_CASE("run-ahead and the plain form are the same machine") {
   REQUIRE(ahead.seen_signals == plain.seen_signals);
   REQUIRE(ahead.seen_signals.size() > 100);
   REQUIRE(ahead.queue.processed() == plain.queue.processed());
+}
+
+namespace {
+
+/// Threads that work in the path's time: they sleep, wake each other, post to the path and are woken by it.
+struct Crew : sc_core::sc_module {
+  SC_HAS_PROCESS(Crew);
+  Crew(sc_core::sc_module_name name, bool run_ahead, bool strands)
+      : sc_module(name), queue("queue", run_ahead), path(queue), strands_(strands) {
+    path.react = [this](std::uint32_t what, std::uint64_t arg) {
+      if (what == 0 && arg > 0) queue.post(queue.now() + 1 + arg * 37 % 991, path, 0, arg - 1);
+      if (what == 0 && arg % 3 == 0) queue.notify(alarms[arg % kThreads]);
+    };
+    for (unsigned i = 0; i < kThreads; ++i) sc_core::sc_spawn([this, i] { run(i); });
+    SC_THREAD(foreigner);
+  }
+  void run(unsigned id) {
+    std::optional<sim::Strand> strand;
+    if (strands_) strand.emplace(queue);
+    std::mt19937 random(id + 1);
+    for (unsigned step = 0; step < 300; ++step) {
+      const Ps until = queue.now() + random() % 5'000;
+      queue.wait(alarms[id], until);
+      REQUIRE(queue.now() <= until);
+      seen.push_back({queue.now(), id, step});
+      if (random() % 4 == 0) queue.post(queue.now() + random() % 2'000, path, 0, random() % 30);
+      if (random() % 8 == 0) queue.notify(alarms[random() % kThreads]);
+      if (random() % 16 == 0) queue.notify(signal);
+    }
+  }
+  /// A SystemC process of somebody else's: works at the kernel's time only.
+  void foreigner() {
+    std::mt19937 random(99);
+    for (unsigned step = 0; step < 100; ++step) {
+      wait(sc_core::sc_time::from_value(1 + random() % 9'000), signal);
+      queue.catch_up();
+      REQUIRE(queue.now() == sc_core::sc_time_stamp().value());
+      queue.post(queue.now() + random() % 500, path, 0, random() % 10);
+    }
+  }
+  static constexpr unsigned kThreads = 5;
+  EventQueue queue;
+  Recorder path;
+  std::array<sim::Alarm, kThreads> alarms;
+  sc_core::sc_event signal;
+  std::vector<Recorder::Entry> seen;
+  bool strands_;
+};
+
+}  // namespace
+
+TEST_CASE("strands with run-ahead and in the plain form are the same machine") {
+  Crew ahead("ahead", true, true);
+  Crew plain("plain", false, true);
+  sc_core::sc_start();
+  REQUIRE(ahead.seen.size() == 300 * Crew::kThreads);
+  REQUIRE(ahead.seen == plain.seen);
+  REQUIRE(ahead.path.log.size() > 2000);
+  REQUIRE(ahead.path.log == plain.path.log);
+}
+
+TEST_CASE("a strand that sleeps among events of the path goes on at its own time, the kernel's standing still") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  actor.react = [&](std::uint32_t what, std::uint64_t) {
+    if (what < 100) queue.post(queue.now() + 10, actor, what + 1);
+  };
+  sim::Alarm alarm;
+  Ps woken = 0, kernel = 0;
+  std::size_t before = 0;
+  sc_core::sc_spawn([&] {
+    const sim::Strand strand(queue);
+    queue.wait(alarm, 5);  // the kernel has nothing more to do at time 0
+    queue.post(50, actor, 0);
+    queue.wait(alarm, 550);
+    woken = queue.now();
+    kernel = sc_core::sc_time_stamp().value();
+    before = actor.log.size();
+  });
+  sc_core::sc_start();
+  REQUIRE(woken == 550);
+  REQUIRE(kernel == 0);
+  REQUIRE(before == 51);  // 50 to 550, the last one included
+  REQUIRE(actor.log.size() == 101);
+}
+
+TEST_CASE("an event of the path wakes a strand before its time is up") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  sim::Alarm alarm;
+  actor.react = [&](std::uint32_t, std::uint64_t) { queue.notify(alarm); };
+  std::vector<Ps> woken;
+  sc_core::sc_spawn([&] {
+    const sim::Strand strand(queue);
+    queue.post(300, actor, 1);
+    queue.wait(alarm, 1000);
+    woken.push_back(queue.now());
+    queue.wait(alarm, 2000);
+    woken.push_back(queue.now());  // the first wait's time, 1000, is void
+  });
+  sc_core::sc_start();
+  REQUIRE(woken == std::vector<Ps>{300, 2000});
+}
+
+TEST_CASE("a notification that finds nobody waiting ends the next wait at once") {
+  EventQueue queue("queue");
+  sim::Alarm alarm;
+  std::vector<Ps> woken;
+  sc_core::sc_spawn([&] {
+    const sim::Strand strand(queue);
+    queue.notify(alarm);
+    queue.wait(alarm, 1000);
+    woken.push_back(queue.now());
+    queue.wait(alarm, 1000);
+    woken.push_back(queue.now());
+  });
+  sc_core::sc_start();
+  REQUIRE(woken == std::vector<Ps>{0, 1000});
+}
+
+TEST_CASE("strands of one time go on in the order in which they were woken") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  std::array<sim::Alarm, 3> alarms;
+  std::vector<unsigned> order;
+  for (unsigned i = 0; i < 3; ++i)
+    sc_core::sc_spawn([&, i] {
+      const sim::Strand strand(queue);
+      queue.wait(alarms[i]);
+      order.push_back(i);
+    });
+  actor.react = [&](std::uint32_t, std::uint64_t) {
+    for (const unsigned i : {2u, 0u, 1u}) queue.notify(alarms[i]);
+  };
+  sc_core::sc_spawn([&] { queue.post(100, actor, 0); });
+  sc_core::sc_start();
+  REQUIRE(order == std::vector<unsigned>{2, 0, 1});
+}
+
+TEST_CASE("a process that is no strand waits for the kernel's time") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  sim::Alarm alarm;
+  actor.react = [&](std::uint32_t, std::uint64_t) { queue.notify(alarm); };
+  std::vector<std::pair<Ps, Ps>> woken;
+  const auto note = [&] { woken.emplace_back(queue.now(), sc_core::sc_time_stamp().value()); };
+  sc_core::sc_spawn([&] {
+    queue.post(300, actor, 1);
+    queue.wait(alarm);
+    note();
+    queue.wait(alarm, 700);
+    note();
+  });
+  sc_core::sc_start();
+  REQUIRE(woken == std::vector<std::pair<Ps, Ps>>{{300, 300}, {700, 700}});
 }
