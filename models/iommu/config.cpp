@@ -47,6 +47,9 @@ void Config::validate() const {
     refuse("extended_interrupt_mode", "expected interrupt_remapping to be true");
   if (posted_interrupts && !interrupt_remapping)
     refuse("posted_interrupts", "expected interrupt_remapping to be true");
+  if (device_tlb_throttle && !device_tlbs) refuse("device_tlb_throttle", "expected device_tlbs to be true");
+  if (page_requests && !device_tlbs) refuse("page_requests", "expected device_tlbs to be true");
+  if (page_requests && !scalable_mode) refuse("page_requests", "expected scalable_mode to be true");
   if (register_base % reg::kWindowBytes != 0) refuse("register_base", "expected a multiple of 4096");
   for (const auto& [key, ns] : {std::pair{"lookup_ns", lookup_ns}, {"walk_step_ns", walk_step_ns},
                                 {"remap_ns", remap_ns}, {"invalidation_ns", invalidation_ns},
@@ -65,7 +68,8 @@ std::uint64_t Config::capability() const {
 std::uint64_t Config::extended_capability() const {
   using namespace reg::ecap;
   return C::of(1) | QI::of(1) | IR::of(interrupt_remapping) | EIM::of(extended_interrupt_mode) |
-         PT::of(pass_through) | IRO::of(reg::kIVA / 16) | MHMV::of(interrupt_remapping ? 0xf : 0);
+         PT::of(pass_through) | IRO::of(reg::kIVA / 16) | MHMV::of(interrupt_remapping ? 0xf : 0) | DT::of(device_tlbs) |
+         DIT::of(device_tlb_throttle) | PRS::of(page_requests) | PDS::of(page_requests) | SMTS::of(scalable_mode);
 }
 
 }  // namespace iovirt::iommu

@@ -69,6 +69,10 @@ struct Config {
   bool interrupt_remapping = true;
   bool extended_interrupt_mode = true;
   bool posted_interrupts = true;
+  bool scalable_mode = false;
+  bool device_tlbs = false;
+  bool device_tlb_throttle = false;
+  bool page_requests = false;
 
   /// Throws std::invalid_argument naming the key ("iotlb.ways: ...") when no hardware could be like this.
   void validate() const;
@@ -107,6 +111,10 @@ struct Config {
     visit("interrupt_remapping", self.interrupt_remapping, {.doc = "ECAP.IR"});
     visit("extended_interrupt_mode", self.extended_interrupt_mode, {.doc = "ECAP.EIM: 32-bit APIC ids"});
     visit("posted_interrupts", self.posted_interrupts, {.doc = "CAP.PI"});
+    visit("scalable_mode", self.scalable_mode, {.doc = "ECAP.SMTS: scalable-mode tables, PASIDs, 32-byte invalidation descriptors"});
+    visit("device_tlbs", self.device_tlbs, {.doc = "ECAP.DT: translation requests (ATS), device-TLB invalidation"});
+    visit("device_tlb_throttle", self.device_tlb_throttle, {.doc = "ECAP.DIT: a device-TLB invalidation names the function whose limit counts"});
+    visit("page_requests", self.page_requests, {.doc = "ECAP.PRS and PDS: page requests (PRI), their queue and responses"});
   }
 };
 

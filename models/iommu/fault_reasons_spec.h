@@ -51,7 +51,8 @@ enum class QueueError : std::uint8_t {
   fetch_error = 2,
   invalid_type = 3,
   reserved_field = 4,
-  invalid_width = 5
+  invalid_width = 5,
+  misaligned_tail = 6
 };
 
 }  // namespace iovirt::iommu

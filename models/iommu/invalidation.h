@@ -9,6 +9,7 @@
 
 #include "models/iommu/config.h"
 #include "models/iommu/fault_reasons_spec.h"
+#include "models/iommu/invalidation_spec.h"
 
 namespace iovirt::iommu {
 
@@ -52,13 +53,65 @@ struct InvalidationWait {
   bool interrupt = false;
   bool status_write = false;
   bool fence = false;
+  bool drain_page_requests = false;
   std::uint32_t status_data = 0;
   std::uint64_t status_address = 0;
 };
 
+/// G of a PASID-cache invalidation (6.5.2.2).
+enum class PasidCacheGranularity : std::uint8_t { domain = 0, pasid = 1, global = 3 };
+
+struct PasidCacheInvalidation {
+  PasidCacheGranularity granularity = PasidCacheGranularity::global;
+  std::uint16_t domain = 0;
+  std::uint32_t pasid = 0;  ///< granularity pasid: of that domain
+};
+
+/// G of a PASID-based IOTLB invalidation (6.5.2.4): everything of a PASID in a domain, or some pages of it.
+enum class PasidIotlbGranularity : std::uint8_t { pasid = 2, page = 3 };
+
+struct PasidIotlbInvalidation {
+  PasidIotlbGranularity granularity = PasidIotlbGranularity::pasid;
+  std::uint16_t domain = 0;
+  std::uint32_t pasid = 0;
+  std::uint64_t address = 0;  ///< page: 2^address_mask pages, aligned
+  std::uint8_t address_mask = 0;
+  bool leaf_only = false;  ///< IH: paging-structure caches may stay
+
+  std::uint64_t first() const { return address & ~(bytes() - 1); }
+  std::uint64_t bytes() const { return 4096ull << address_mask; }
+};
+
+/// To be sent to a device, and answered by it.
+struct DeviceTlbInvalidation {
+  std::uint16_t source = 0;
+  std::uint16_t physical_function = 0;  ///< the one whose limit counts: `source` itself unless ECAP.DIT
+  std::uint8_t at_once = 32;            ///< invalidations the device takes before it has completed some
+  bool has_pasid = false;
+  std::uint32_t pasid = 0;
+  bool global = false;        ///< of every PASID
+  std::uint64_t address = 0;  ///< with `size`, the lowest 0 bit from 12 upwards gives the range (ATS 10.2.3.2)
+  bool size = false;
+};
+
+/// To be sent to a device that asked for pages.
+struct PageGroupResponse {
+  std::uint16_t destination = 0;
+  bool has_pasid = false;
+  std::uint32_t pasid = 0;
+  std::uint16_t group = 0;
+  std::uint8_t code = 0;  ///< PageResponseCode (page_requests.h)
+};
+
 /// A descriptor, or what is wrong with it.
-using Descriptor =
-    std::variant<QueueError, ContextInvalidation, IotlbInvalidation, InterruptInvalidation, InvalidationWait>;
-Descriptor decode_descriptor(const Config& config, std::uint64_t low, std::uint64_t high);
+using Descriptor = std::variant<QueueError, ContextInvalidation, IotlbInvalidation, InterruptInvalidation, InvalidationWait,
+                                PasidCacheInvalidation, PasidIotlbInvalidation, DeviceTlbInvalidation, PageGroupResponse>;
+
+/// What the registers say about the queue.
+struct QueueFormat {
+  bool wide = false;      ///< IQA.DW: descriptors of 32 bytes
+  bool scalable = false;  ///< the translation mode that the latest SRTP put in force (RTADDR.TTM)
+};
+Descriptor decode_descriptor(const Config& config, QueueFormat format, const descriptor::Words& words);
 
 }  // namespace iovirt::iommu

@@ -18,17 +18,17 @@ void Iommu::kick() {
   }
   if (!unit_.queue_waiting()) return;
   work_ = Work::descriptor;
-  Flight& own = start(Flight::Kind::descriptor_read, tlm::TLM_READ_COMMAND, unit_.begin_descriptor(), descriptor::kBytes);
+  Flight& own = start(Flight::Kind::descriptor_read, tlm::TLM_READ_COMMAND, unit_.begin_descriptor(), unit_.descriptor_bytes());
   send(mem_channel_, *own.payload);
 }
 
 void Iommu::descriptor_answered(Flight& own) {
-  std::uint64_t words[2];
-  std::memcpy(words, own.payload->get_data_ptr(), sizeof words);
+  descriptor::Words words{};
+  std::memcpy(words.data(), own.payload->get_data_ptr(), own.payload->get_data_length());
   const bool ok = own.payload->is_response_ok();
   own.payload->release();
   flights_.release(own);
-  descriptor_ = unit_.descriptor_read(ok, words[0], words[1]);
+  descriptor_ = unit_.descriptor_read(ok, words);
   if (std::holds_alternative<QueueError>(descriptor_)) {
     work_ = Work::none;
     flush_events();
@@ -57,8 +57,13 @@ void Iommu::execute_invalidation() {
     unit_.invalidate(*iotlb);
     return iotlb->drain_reads || iotlb->drain_writes ? begin_drain() : end_invalidation();
   }
-  unit_.invalidate(std::get<InterruptInvalidation>(descriptor_));
-  begin_drain();  // interrupt requests that used the old entries have been delivered
+  if (const auto* entries = std::get_if<InterruptInvalidation>(&descriptor_)) {
+    unit_.invalidate(*entries);
+    return begin_drain();  // interrupt requests that used the old entries have been delivered
+  }
+  if (const auto* table = std::get_if<PasidCacheInvalidation>(&descriptor_)) unit_.invalidate(*table);
+  if (const auto* pages = std::get_if<PasidIotlbInvalidation>(&descriptor_)) unit_.invalidate(*pages);
+  end_invalidation();
 }
 
 void Iommu::begin_drain() {

@@ -50,6 +50,10 @@ using EIM = Field<4>;
 using PT = Field<6>;
 using IRO = Field<17, 8>;
 using MHMV = Field<23, 20>;
+using PRS = Field<29>;
+using DIT = Field<41>;
+using PDS = Field<42>;
+using SMTS = Field<43>;
 }  // namespace ecap
 
 namespace ccmd {
@@ -86,11 +90,17 @@ namespace event {
 inline constexpr std::uint32_t kIM = 1u << 31, kIP = 1u << 30;
 }
 
+namespace rtaddr {
+using TTM = Field<11, 10>;  ///< 0: legacy mode, 1: scalable mode
+using Base = Field<63, 12>;
+}  // namespace rtaddr
+
 namespace iqa {
-using QS = Field<2, 0>;  ///< 2^(QS+8) descriptors of 16 bytes
+using QS = Field<2, 0>;  ///< 2^(QS+12) bytes
+using DW = Field<11>;    ///< 1: descriptors of 32 bytes, else 16
 using Base = Field<63, 12>;
 }  // namespace iqa
-using IqPointer = Field<18, 4>;  ///< IQH and IQT: index of a 16-byte descriptor
+using IqPointer = Field<18, 4>;  ///< IQH and IQT, in units of 16 bytes
 inline constexpr std::uint32_t kICS_IWC = 1u;
 
 namespace irta {

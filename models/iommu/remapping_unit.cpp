@@ -38,7 +38,7 @@ void RemappingUnit::add_registers() {
               global_command(static_cast<std::uint32_t>(written));
             }));
   gsts_ = &bank_.add({"GSTS", kGSTS, 4, 0, 0, 0, 0});
-  bank_.add({"RTADDR", kRTADDR, 8, 0, address, 0, 0});
+  bank_.add({"RTADDR", kRTADDR, 8, 0, address | (config_.scalable_mode ? rtaddr::TTM::mask : 0), 0, 0});
   bank_.add({"CCMD", kCCMD, 8, 0, ccmd::ICC::mask | ccmd::CIRG::mask | ccmd::FM::mask | ccmd::SID::mask | ccmd::DID::mask, 0, 0},
             on_write([this](std::uint64_t, std::uint64_t before) {
               const std::uint64_t value = bank_.at(kCCMD);
@@ -52,10 +52,13 @@ void RemappingUnit::add_registers() {
             }));
   iqh_ = &bank_.add({"IQH", kIQH, 8, 0, 0, 0, 0});
   iqt_ = &bank_.add({"IQT", kIQT, 8, 0, IqPointer::mask, 0, 0}, on_write([this](std::uint64_t, std::uint64_t) {
-                      if ((gsts_->value & gcmd::kQIE) && IqPointer::get(iqt_->value) >= queue_entries())
-                        queue_error(QueueError::invalid_tail);
+                      if (gsts_->value & gcmd::kQIE) check_tail();
                     }));
-  iqa_ = &bank_.add({"IQA", kIQA, 8, 0, address | iqa::QS::mask, 0, 0});
+  iqa_ = &bank_.add({"IQA", kIQA, 8, 0, address | iqa::QS::mask | (config_.scalable_mode ? iqa::DW::mask : 0), 0, 0},
+                    on_write([this](std::uint64_t written, std::uint64_t) {
+                      if (iqa::DW::get(written) && !config_.scalable_mode) return queue_error(QueueError::invalid_width);
+                      format_.wide = iqa::DW::get(iqa_->value);
+                    }));
   ics_ = &bank_.add({"ICS", kICS, 4, 0, 0, kICS_IWC, 0}, on_write([this](std::uint64_t, std::uint64_t) {
                       if (!(ics_->value & kICS_IWC)) completion_.serviced();
                     }));
@@ -84,7 +87,13 @@ void RemappingUnit::add_registers() {
             }));
 }
 
-std::uint64_t RemappingUnit::reg_iqs() const { return reg::iqa::QS::get(iqa_->value); }
+std::uint64_t RemappingUnit::queue_bytes() const { return 4096ull << reg::iqa::QS::get(iqa_->value); }
+
+void RemappingUnit::check_tail() {
+  const std::uint64_t tail = reg::IqPointer::in_place(iqt_->value);
+  if (tail % descriptor_bytes() != 0) return queue_error(QueueError::misaligned_tail);
+  if (tail >= queue_bytes()) queue_error(QueueError::invalid_tail);
+}
 
 std::uint64_t RemappingUnit::read(std::uint32_t offset, unsigned bytes) {
   if ((bytes != 4 && bytes != 8) || offset % bytes != 0) return 0;
@@ -104,7 +113,9 @@ void RemappingUnit::global_command(std::uint32_t written) {
 
   // One-shot: acts whenever it is written as 1; the status bit stays.
   if (written & kSRTP) {
-    translator_.set_root(bank_.at(reg::kRTADDR));
+    const std::uint64_t root = bank_.at(reg::kRTADDR);
+    translator_.set_root(root);
+    format_.scalable = reg::rtaddr::TTM::get(root) == 1;
     status |= kSRTP;
   }
   if ((written & kSIRTP) && config_.interrupt_remapping) {
@@ -115,7 +126,7 @@ void RemappingUnit::global_command(std::uint32_t written) {
     if (written & kQIE) {
       status |= kQIE;
       queue_stop_ = false;
-      if (reg::IqPointer::get(iqt_->value) >= queue_entries()) queue_error(QueueError::invalid_tail);
+      check_tail();
     } else if (queue_busy_) {
       queue_stop_ = true;  // QIES stays until the descriptor in work is done
     } else {
@@ -165,8 +176,8 @@ std::uint64_t RemappingUnit::begin_descriptor() {
   return reg::iqa::Base::in_place(iqa_->value) + reg::IqPointer::in_place(iqh_->value);
 }
 
-Descriptor RemappingUnit::descriptor_read(bool ok, std::uint64_t low, std::uint64_t high) {
-  const Descriptor result = ok ? decode_descriptor(config_, low, high) : Descriptor{QueueError::fetch_error};
+Descriptor RemappingUnit::descriptor_read(bool ok, const descriptor::Words& words) {
+  const Descriptor result = ok ? decode_descriptor(config_, format_, words) : Descriptor{QueueError::fetch_error};
   if (const QueueError* error = std::get_if<QueueError>(&result)) {
     queue_busy_ = false;
     queue_error(*error);
@@ -188,9 +199,18 @@ void RemappingUnit::invalidate(const InterruptInvalidation& invalidation) {
   remapper_.invalidate(invalidation);
 }
 
+void RemappingUnit::invalidate(const PasidCacheInvalidation& invalidation) {
+  ++statistics_.invalidations;
+  translator_.invalidate(invalidation);
+}
+void RemappingUnit::invalidate(const PasidIotlbInvalidation& invalidation) {
+  ++statistics_.invalidations;
+  translator_.invalidate(invalidation);
+}
+
 void RemappingUnit::end_descriptor(bool completion_event) {
   queue_busy_ = false;
-  iqh_->value = reg::IqPointer::of((reg::IqPointer::get(iqh_->value) + 1) & (queue_entries() - 1));
+  iqh_->value = (iqh_->value + descriptor_bytes()) & (queue_bytes() - 1);
   if (completion_event && !(ics_->value & reg::kICS_IWC)) {
     ics_->value |= reg::kICS_IWC;
     completion_.raise();

@@ -54,13 +54,16 @@ class RemappingUnit {
   // -- invalidation queue ------------------------------------------------------------------------------------------------
   /// A descriptor waits to be fetched and nothing is being worked on.
   bool queue_waiting() const;
-  /// Starts on the descriptor at the head; 16 bytes to read.
+  /// Starts on the descriptor at the head: descriptor_bytes() to read.
   std::uint64_t begin_descriptor();
+  unsigned descriptor_bytes() const { return format_.wide ? descriptor::kWideBytes : descriptor::kBytes; }
   /// The descriptor's bytes. A QueueError has been reported, and the queue stopped (6.5.2.10).
-  Descriptor descriptor_read(bool ok, std::uint64_t low, std::uint64_t high);
+  Descriptor descriptor_read(bool ok, const descriptor::Words& words);
   void invalidate(const ContextInvalidation& invalidation);
   void invalidate(const IotlbInvalidation& invalidation);
   void invalidate(const InterruptInvalidation& invalidation);
+  void invalidate(const PasidCacheInvalidation& invalidation);
+  void invalidate(const PasidIotlbInvalidation& invalidation);
   /// The descriptor is done (a wait's status has been written): the head moves, a wait with IF raises its event.
   void end_descriptor(bool completion_event);
 
@@ -72,8 +75,8 @@ class RemappingUnit {
   void global_command(std::uint32_t written);
   void disable_queue();
   void queue_error(QueueError error);
-  std::uint64_t queue_entries() const { return 256ull << reg_iqs(); }
-  std::uint64_t reg_iqs() const;
+  std::uint64_t queue_bytes() const;
+  void check_tail();
 
   const Config config_;
   Statistics statistics_;
@@ -84,6 +87,7 @@ class RemappingUnit {
   InterruptRemapper remapper_;
 
   bool translating_ = false;
+  QueueFormat format_;
   bool queue_busy_ = false;
   bool queue_stop_ = false;  ///< QIE was cleared while a descriptor was in work
   std::optional<ContextInvalidation> command_context_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// VT-d structures in memory: tables (section 9), invalidation descriptors (6.5.2), interrupt requests (5.1).
+// VT-d structures in memory: tables (section 9), interrupt requests (5.1). Invalidation descriptors: invalidation_spec.h.
 #pragma once
 
 #include <array>
@@ -98,31 +98,5 @@ using DM = Field<2>;
 using RH = Field<3>;
 using Destination = Field<19, 12>;
 }  // namespace interrupt_request
-
-/// Invalidation descriptors, 16 bytes (6.5.2). The type is {bits 11:9, bits 3:0}.
-namespace descriptor {
-inline constexpr unsigned kBytes = 16;
-using TypeLow = Field<3, 0>;
-using TypeHigh = Field<11, 9>;
-enum Type : std::uint8_t { context_cache = 1, iotlb = 2, device_tlb = 3, interrupt_entry_cache = 4, wait = 5 };
-using G = Field<5, 4>;  // context cache, IOTLB: 1 global, 2 domain, 3 device or page
-using DID = Field<31, 16>;
-using SID = Field<47, 32>;
-using FM = Field<49, 48>;
-using DW = Field<6>;
-using DR = Field<7>;
-using AM = Field<5, 0>;  // IOTLB, high half
-using IH = Field<6>;
-using Address = Field<63, 12>;
-using InterruptG = Field<4>;  // interrupt-entry cache: 0 global, 1 index
-using IM = Field<31, 27>;
-using IIDX = Field<47, 32>;
-using IF = Field<4>;  // wait
-using SW = Field<5>;
-using FN = Field<6>;
-using PD = Field<7>;
-using StatusData = Field<63, 32>;
-using StatusAddress = Field<63, 2>;  // high half
-}  // namespace descriptor
 
 }  // namespace iovirt::iommu

@@ -40,6 +40,8 @@ class Translator {
 
   void invalidate(const ContextInvalidation& invalidation);
   void invalidate(const IotlbInvalidation& invalidation);
+  void invalidate(const PasidCacheInvalidation&) {}  // legacy mode caches nothing of PASIDs
+  void invalidate(const PasidIotlbInvalidation&) {}
 
  private:
   struct Page {

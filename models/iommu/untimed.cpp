@@ -104,9 +104,11 @@ void UntimedIommu::settle() {
       unit_.carry_out(command);
       unit_.complete(command);
     } else if (unit_.queue_waiting()) {
-      std::uint64_t low = 0, high = 0;
-      const bool ok = load(unit_.begin_descriptor(), descriptor::kBytes, low, high);
-      const Descriptor descriptor = unit_.descriptor_read(ok, low, high);
+      descriptor::Words words{};
+      std::uint8_t raw[descriptor::kWideBytes] = {};
+      const bool ok = memory_.read(unit_.begin_descriptor(), std::span(raw, unit_.descriptor_bytes()));
+      std::memcpy(words.data(), raw, sizeof raw);
+      const Descriptor descriptor = unit_.descriptor_read(ok, words);
       if (std::holds_alternative<QueueError>(descriptor)) continue;
       bool event = false;
       if (const auto* wait = std::get_if<InvalidationWait>(&descriptor)) {
@@ -118,8 +120,12 @@ void UntimedIommu::settle() {
         unit_.invalidate(*context);
       } else if (const auto* iotlb = std::get_if<IotlbInvalidation>(&descriptor)) {
         unit_.invalidate(*iotlb);
-      } else {
-        unit_.invalidate(std::get<InterruptInvalidation>(descriptor));
+      } else if (const auto* entries = std::get_if<InterruptInvalidation>(&descriptor)) {
+        unit_.invalidate(*entries);
+      } else if (const auto* table = std::get_if<PasidCacheInvalidation>(&descriptor)) {
+        unit_.invalidate(*table);
+      } else if (const auto* pages = std::get_if<PasidIotlbInvalidation>(&descriptor)) {
+        unit_.invalidate(*pages);
       }
       unit_.end_descriptor(event);
     } else if (const auto message = unit_.take_event()) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "models/iommu/invalidation_spec.h"
 #include "models/iommu/registers_spec.h"
 
 namespace iovirt::software {

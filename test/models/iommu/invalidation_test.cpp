@@ -202,6 +202,41 @@ TEST_CASE("a queue that memory does not answer, or a tail beyond its end, is an 
   REQUIRE((rig.read(reg::kFSTS) & reg::fsts::kIQE) != 0);
 }
 
+TEST_CASE("a queue of 32-byte descriptors holds half as many, and its tail must be aligned to them") {
+  Config config;
+  config.scalable_mode = true;
+  IommuRig rig(config, false);
+  enable_iommu([&](auto o, auto v, auto b) { rig.write(o, v, b); }, rig.tables, false, reg::iqa::DW::mask);
+  const auto submit = [&](const DescriptorWords& words, std::uint64_t upper = 0) {
+    const std::uint64_t tail = rig.read(reg::kIQT, 8);
+    for (unsigned i = 0; i < 4; ++i)
+      rig.tables.set_word(rig.tables.queue() + tail + 8 * i, i == 0 ? words.low : i == 1 ? words.high : upper);
+    rig.write(reg::kIQT, (tail + 32) & 0xfff, 8);
+  };
+  SECTION("it wraps after 128") {
+    for (unsigned i = 0; i < 130; ++i) submit(wait_with_status(0x9000, i + 1));
+    REQUIRE(rig.read(reg::kIQH, 8) == 2 * 32);
+    REQUIRE(rig.memory.word(0x9000) == 130);
+  }
+  SECTION("a set bit in the upper half is an error") {
+    submit(wait_with_status(0x9000, 1), 1);
+    REQUIRE((rig.read(reg::kIQER, 8) & 0xf) == static_cast<unsigned>(QueueError::reserved_field));
+  }
+  SECTION("a tail between two descriptors is an error") {
+    rig.write(reg::kIQT, 0x10, 8);
+    REQUIRE((rig.read(reg::kIQER, 8) & 0xf) == static_cast<unsigned>(QueueError::misaligned_tail));
+    REQUIRE((rig.read(reg::kFSTS) & reg::fsts::kIQE) != 0);
+  }
+}
+
+TEST_CASE("a width that the hardware does not have is an IQE and is not taken") {
+  IommuRig rig({}, false);
+  rig.write(reg::kIQA, rig.tables.queue() | reg::iqa::DW::mask, 8);
+  REQUIRE(rig.read(reg::kIQA, 8) == rig.tables.queue());
+  REQUIRE((rig.read(reg::kFSTS) & reg::fsts::kIQE) != 0);
+  REQUIRE((rig.read(reg::kIQER, 8) & 0xf) == static_cast<unsigned>(QueueError::invalid_width));
+}
+
 TEST_CASE("the queue wraps round, and larger queues are longer") {
   IommuRig rig;
   for (unsigned i = 0; i < 300; ++i) rig.submit(wait_with_status(0x9000, i + 1));

@@ -72,7 +72,6 @@ TEST_CASE("writable bits of the address registers are those the hardware has") {
     return rig.read(offset, bytes);
   };
   REQUIRE(written(reg::kRTADDR, 8) == 0x3fff'ffff'f000);
-  REQUIRE(written(reg::kIQA, 8) == 0x3fff'ffff'f007);
   REQUIRE(written(reg::kIQT, 8) == 0x7fff0);
   REQUIRE(written(reg::kIRTA, 8) == 0x3fff'ffff'f80f);
   REQUIRE(written(reg::kFEDATA, 4) == 0xffff);
@@ -80,6 +79,7 @@ TEST_CASE("writable bits of the address registers are those the hardware has") {
   REQUIRE(written(reg::kFEUADDR, 4) == 0xffff'ffff);
   REQUIRE(written(reg::kFECTL, 4) == 0x8000'0000);
   REQUIRE(written(reg::kIQH, 8) == 0);
+  REQUIRE(written(reg::kIQA, 8) == 0x3fff'ffff'f007);  // last: DW, which is not there, is an error
 }
 
 TEST_CASE("64-bit registers take 32-bit halves, and odd accesses do nothing") {
