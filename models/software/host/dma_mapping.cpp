@@ -7,6 +7,8 @@
 #include <bit>
 #include <stdexcept>
 
+#include "models/iommu/invalidation_spec.h"
+
 namespace iovirt::software {
 namespace {
 
