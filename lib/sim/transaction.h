@@ -29,7 +29,13 @@ enum class AddressType : std::uint8_t { untranslated = 0, translation_request = 
 /// towards the local APICs, a 4-byte write in compatibility format to 0xfee00000 | destination[7:0] << 12 |
 /// redirection hint << 3 | logical << 2, with destination[31:8] in address bits 63:40, and the data of an MSI:
 /// vector 7:0, delivery mode 10:8, level 14, trigger 15 (Intel SDM 3, 10.11; the high half as x2APIC systems use it).
-enum class TlpKind : std::uint8_t { memory, config, interrupt };
+///
+/// Messages of ATS and PRI, 8-byte writes whose data is the message's body (models/iommu/ats_spec.h); they keep their
+/// place among the writes of their sender. From a device: `page_request` and `invalidate_completion`, address 0. To a
+/// device: `invalidate_request` and `page_response`; the address is destination bdf << 12 | ITag. A translation request
+/// is a `memory` read of 8 bytes with its address type; its data is one entry of the translation completion, and a
+/// TLM_GENERIC_ERROR_RESPONSE is Completer Abort.
+enum class TlpKind : std::uint8_t { memory, config, interrupt, page_request, invalidate_completion, invalidate_request, page_response };
 
 inline constexpr std::uint32_t kNoPasid = 0xffff'ffff;
 inline constexpr std::size_t kMaxPayloadBytes = 4096;
@@ -41,6 +47,7 @@ struct RequesterExtension : tlm::tlm_extension<RequesterExtension> {
   TlpKind kind = TlpKind::memory;
   bool execute = false;
   bool privileged = false;
+  bool no_write = false;  ///< of a translation request: it asks for no right to write (NW)
   bool no_snoop = false;
   bool relaxed_ordering = false;
   std::uint64_t tag = 0;  ///< the initiator's own; nobody else reads it

@@ -50,6 +50,10 @@ void Config::validate() const {
   if (device_tlb_throttle && !device_tlbs) refuse("device_tlb_throttle", "expected device_tlbs to be true");
   if (page_requests && !device_tlbs) refuse("page_requests", "expected device_tlbs to be true");
   if (page_requests && !scalable_mode) refuse("page_requests", "expected scalable_mode to be true");
+  if (flush_on_interrupt_pointer && !interrupt_remapping)
+    refuse("flush_on_interrupt_pointer", "expected interrupt_remapping to be true");
+  if (!(device_tlb_timeout_ns >= 0 && device_tlb_timeout_ns <= 1e11))
+    refuse("device_tlb_timeout_ns", "expected 0 to 100000000000");
   if (register_base % reg::kWindowBytes != 0) refuse("register_base", "expected a multiple of 4096");
   for (const auto& [key, ns] : {std::pair{"lookup_ns", lookup_ns}, {"walk_step_ns", walk_step_ns},
                                 {"remap_ns", remap_ns}, {"invalidation_ns", invalidation_ns},
@@ -62,7 +66,9 @@ std::uint64_t Config::capability() const {
   return ND::of(6) | SAGAW::of((three_level ? 2u : 0u) | (four_level ? 4u : 0u)) | MGAW::of(guest_address_bits - 1) |
          ZLR::of(zero_length_reads) | FRO::of(reg::kFaultRecords / 16) |
          SLLPS::of((pages_2m ? 1u : 0u) | (pages_1g ? 2u : 0u)) | PSI::of(1) | NFR::of(fault_records - 1) |
-         MAMV::of(max_address_mask) | DWD::of(1) | DRD::of(1) | PI::of(posted_interrupts);
+         MAMV::of(max_address_mask) | DWD::of(1) | DRD::of(1) | PI::of(posted_interrupts) |
+         RWBF::of(write_buffer_flush) | PLMR::of(protected_low_range) | PHMR::of(protected_high_range) |
+         CM::of(caching_mode) | ESIRTPS::of(flush_on_interrupt_pointer) | ESRTPS::of(flush_on_root_pointer);
 }
 
 std::uint64_t Config::extended_capability() const {

@@ -53,6 +53,7 @@ struct Config {
   double remap_ns = 0;
   double invalidation_ns = 0;
   double register_ns = 0;
+  double device_tlb_timeout_ns = 0;
 
   // what the capability registers say
   std::uint32_t guest_address_bits = 48;
@@ -73,6 +74,12 @@ struct Config {
   bool device_tlbs = false;
   bool device_tlb_throttle = false;
   bool page_requests = false;
+  bool caching_mode = false;
+  bool write_buffer_flush = false;
+  bool protected_low_range = true;
+  bool protected_high_range = true;
+  bool flush_on_root_pointer = false;
+  bool flush_on_interrupt_pointer = false;
 
   /// Throws std::invalid_argument naming the key ("iotlb.ways: ...") when no hardware could be like this.
   void validate() const;
@@ -97,6 +104,7 @@ struct Config {
     visit("remap_ns", self.remap_ns, {.unit = "ns", .doc = "interrupt-entry lookup and remapping of one interrupt", .min = 0, .max = 1e6});
     visit("invalidation_ns", self.invalidation_ns, {.unit = "ns", .doc = "carrying out one invalidation, fetch apart", .min = 0, .max = 1e6});
     visit("register_ns", self.register_ns, {.unit = "ns", .doc = "one register access", .min = 0, .max = 1e6});
+    visit("device_tlb_timeout_ns", self.device_tlb_timeout_ns, {.unit = "ns", .doc = "a device that has not completed an invalidation by then is given up (ITE); 0: never", .min = 0, .max = 1e11});
     visit("guest_address_bits", self.guest_address_bits, {.unit = "bits", .doc = "CAP.MGAW: DMA addresses beyond fault", .min = 30, .max = 48});
     visit("host_address_bits", self.host_address_bits, {.unit = "bits", .doc = "table address bits beyond are reserved", .min = 32, .max = 52});
     visit("three_level", self.three_level, {.doc = "CAP.SAGAW: 39-bit tables"});
@@ -115,6 +123,12 @@ struct Config {
     visit("device_tlbs", self.device_tlbs, {.doc = "ECAP.DT: translation requests (ATS), device-TLB invalidation"});
     visit("device_tlb_throttle", self.device_tlb_throttle, {.doc = "ECAP.DIT: a device-TLB invalidation names the function whose limit counts"});
     visit("page_requests", self.page_requests, {.doc = "ECAP.PRS and PDS: page requests (PRI), their queue and responses"});
+    visit("caching_mode", self.caching_mode, {.doc = "CAP.CM: what is not present or faults is cached too"});
+    visit("write_buffer_flush", self.write_buffer_flush, {.doc = "CAP.RWBF: software must flush write buffers (GCMD.WBF)"});
+    visit("protected_low_range", self.protected_low_range, {.doc = "CAP.PLMR: a protected range of memory below 4 GB"});
+    visit("protected_high_range", self.protected_high_range, {.doc = "CAP.PHMR: another one, anywhere"});
+    visit("flush_on_root_pointer", self.flush_on_root_pointer, {.doc = "CAP.ESRTPS: a new root table empties the caches"});
+    visit("flush_on_interrupt_pointer", self.flush_on_interrupt_pointer, {.doc = "CAP.ESIRTPS: so does a new interrupt-remapping table"});
   }
 };
 

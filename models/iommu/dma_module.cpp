@@ -25,7 +25,10 @@ void Iommu::accept(Payload& payload) {
   const bool write = payload.is_write();
   const std::uint64_t address = payload.get_address();
   const auto* extension = payload.get_extension<sim::RequesterExtension>();
-  const bool interrupt = is_interrupt_address(address);
+  const bool message = extension && extension->kind != sim::TlpKind::memory;
+  // Only untranslated requests without PASID are interrupts (3.14).
+  const bool interrupt = !message && is_interrupt_address(address) &&
+                         (!extension || (extension->address_type == sim::AddressType::untranslated && extension->pasid == sim::kNoPasid));
   Flight& flight = flights_.acquire(interrupt ? Flight::Kind::interrupt : write ? Flight::Kind::write : Flight::Kind::read, payload);
   Request& request = flight.request;
   request.source = extension ? extension->requester : 0;
@@ -35,6 +38,7 @@ void Iommu::accept(Payload& payload) {
   request.address_type = extension ? static_cast<std::uint8_t>(extension->address_type) : 0;
   request.privileged = extension && extension->privileged;
   request.execute = extension && extension->execute;
+  request.no_write = extension && extension->no_write;
   request.pasid = extension ? extension->pasid : kNoPasid;
   flight.upstream_address = address;
   flight.downstream_address = address;
@@ -56,6 +60,7 @@ void Iommu::accept(Payload& payload) {
     requester.last_read = &flight;
   }
 
+  if (message) return accept_message(flight);
   const std::uint64_t bytes = payload.get_data_length();
   const bool crosses_page = (address & 0xfff) + bytes > 4096;  // no TLP does (PCIe 2.2.7)
   if (crosses_page || (extension && extension->pasid != sim::kNoPasid)) {
@@ -67,15 +72,17 @@ void Iommu::accept(Payload& payload) {
 }
 
 void Iommu::decode(Flight& flight) {
+  if (flight.request.address_type != 0 && !begin_ats(flight)) return settled(flight);
   if (!unit_.translating()) {
     ++unit_.statistics().untranslated;
+    flight.blocked = is_protected(flight);
     return settled(flight);
   }
   Translation translation;
   Fault fault;
   const Translator::Answer answer = unit_.translator().lookup(flight.request, translation, fault);
   if (answer == Translator::Answer::translated)
-    flight.downstream_address = translation.address;
+    use(flight, translation);
   else if (answer == Translator::Answer::faulted)
     block(flight, fault);
   const bool miss = answer == Translator::Answer::miss;
@@ -85,6 +92,14 @@ void Iommu::decode(Flight& flight) {
 }
 
 void Iommu::block(Flight& flight, const Fault& fault) {
+  if (flight.request.address_type == 1 && flight.kind == Flight::Kind::read) {
+    const AtsAnswer answer = ats_answer(fault.reason);
+    flight.aborted = answer == AtsAnswer::completer_abort;
+    if (answer == AtsAnswer::no_rights) {  // the completion says it; nothing is recorded
+      flight.downstream_address = 0;
+      return;
+    }
+  }
   flight.blocked = true;
   unit_.report(fault);
   flush_events();
@@ -102,7 +117,7 @@ void Iommu::pump(Requester& requester) {
   while (Flight* head = requester.first_write) {
     if (!head->ready) return;
     // An interrupt announces the writes before it: they must have landed.
-    if (head->kind == Flight::Kind::interrupt && requester.writes_completed != head->sequence) return;
+    if (head->follows_writes() && requester.writes_completed != head->sequence) return;
     requester.first_write = head->next_in_order;
     if (!requester.first_write) requester.last_write = nullptr;
     ++requester.writes_forwarded;
@@ -118,8 +133,10 @@ void Iommu::pump(Requester& requester) {
 }
 
 void Iommu::forward(Flight& flight) {
-  if (flight.blocked) return respond(flight, tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  if (flight.blocked) return respond(flight, flight.aborted ? tlm::TLM_GENERIC_ERROR_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
   if (flight.kind == Flight::Kind::interrupt) return dispatch_interrupt(flight);
+  if (flight.follows_writes()) return dispatch_message(flight);
+  if (flight.request.address_type == 1) return answer_translation(flight);
   Payload& payload = *flight.payload;
   payload.set_address(flight.downstream_address);
   flight.attach();
@@ -138,7 +155,7 @@ void Iommu::finish(Flight& flight, bool completes_write) {
 
 void Iommu::completed_write(Requester& requester) {
   ++requester.writes_completed;
-  if (requester.first_write && requester.first_write->kind == Flight::Kind::interrupt) pump(requester);
+  if (requester.first_write && requester.first_write->follows_writes()) pump(requester);
 }
 
 void Iommu::respond(Flight& flight, tlm::tlm_response_status status) {
@@ -192,7 +209,7 @@ bool Iommu::retry(Flight& flight) {
   Fault fault;
   switch (unit_.translator().lookup(flight.request, translation, fault, false)) {
     case Translator::Answer::miss: return false;
-    case Translator::Answer::translated: flight.downstream_address = translation.address; break;
+    case Translator::Answer::translated: use(flight, translation); break;
     case Translator::Answer::faulted: block(flight, fault); break;
   }
   ++unit_.statistics().merged_misses;
@@ -219,7 +236,7 @@ void Iommu::advance(std::uint32_t walker, Step step) {
   w.flight = w.merged = nullptr;
   idle_walkers_.push_back(walker);
   if (step == Step::translated)
-    flight.downstream_address = w.walk.translation.address;
+    use(flight, w.walk.translation);
   else
     block(flight, w.walk.fault);
   // Those that waited ask the caches again; after a fault, or an invalidation that overtook the walk, they walk.

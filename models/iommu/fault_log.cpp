@@ -41,7 +41,7 @@ std::optional<InterruptMessage> EventRegisters::take() {
 FaultLog::FaultLog(RegisterBank& bank, const Config& config)
     : event_(bank, "FE", reg::kFECTL), collapse_(config.collapse_faults) {
   using namespace reg::fsts;
-  status_ = &bank.add({"FSTS", reg::kFSTS, 4, 0, 0, kPFO | kIQE | kICE | kITE, 0},
+  status_ = &bank.add({"FSTS", reg::kFSTS, 4, 0, 0, kPFO | kIQE | kICE | kITE | (config.page_requests ? kPRO : 0u), 0},
                       [this](std::uint64_t, std::uint64_t) { settle(); });
   records_.reserve(config.fault_records);
   for (std::uint32_t i = 0; i < config.fault_records; ++i) {

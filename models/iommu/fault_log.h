@@ -46,8 +46,10 @@ class FaultLog {
 
   /// Unless its recording is suppressed: into the next record, or collapsed, or an overflow.
   void record(const Fault& fault);
-  /// IQE and the like: bits of FSTS.
+  /// IQE and the like: bits of FSTS, and the fault event if they are the first.
   void set_status(std::uint32_t bit);
+  /// PRO: a bit of FSTS that has an event of its own elsewhere.
+  void note(std::uint32_t bit) { status_->value |= bit; }
   std::uint32_t status() const { return static_cast<std::uint32_t>(status_->value); }
   std::optional<InterruptMessage> take_event() { return event_.take(); }
 

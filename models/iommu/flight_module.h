@@ -33,8 +33,9 @@ struct Requester {
 /// Travels with its payload as an extension while the payload is downstream.
 struct Flight final : tlm::tlm_extension<Flight> {
   enum class Kind : std::uint8_t {
-    read, write, interrupt,                         // upstream requests
-    walk_read, walk_update, entry_read, posted_read, posted_write, descriptor_read, status_write, message, event  // the IOMMU's own
+    read, write, interrupt, page_request, invalidate_completion,  // upstream requests
+    walk_read, walk_update, entry_read, posted_read, posted_write, descriptor_read, status_write, message, event,  // the IOMMU's own
+    page_write, device_message
   };
 
   tlm::tlm_generic_payload* payload = nullptr;
@@ -43,6 +44,7 @@ struct Flight final : tlm::tlm_extension<Flight> {
   bool ready = false;    ///< translated or blocked: may go once its turn has come
   bool waiting = false;  ///< a read in its requester's list
   bool blocked = false;  ///< faulted: to be answered with an error
+  bool aborted = false;  ///< of blocked translation requests: Completer Abort
   bool attached = false;
   std::uint32_t sequence = 0;  ///< writes of the requester accepted before
   std::uint64_t upstream_address = 0;
@@ -52,9 +54,14 @@ struct Flight final : tlm::tlm_extension<Flight> {
   Flight* next_in_walk = nullptr;  ///< walk queue, or those that wait for the same walk
   Flight* owner = nullptr;         ///< own transactions: the interrupt they serve
   std::uint32_t walker = 0;        ///< walk_read
+  bool ends_descriptor = false;    ///< status_write: the queue has waited for it
+  bool completes = false;          ///< status_write: the wait has IF
   Request request;
   Remapping remapping;
   InterruptRemapper::Action action = InterruptRemapper::Action::block;
+
+  /// Interrupts and messages act when every earlier write of their requester has been answered.
+  bool follows_writes() const { return kind >= Kind::interrupt && kind <= Kind::invalidate_completion; }
 
   void attach() {
     payload->set_extension(this);
@@ -86,7 +93,7 @@ class FlightPool {
     idle_.pop_back();
     flight.payload = &payload;
     flight.kind = kind;
-    flight.ready = flight.waiting = flight.blocked = false;
+    flight.ready = flight.waiting = flight.blocked = flight.aborted = false;
     flight.next_in_order = flight.next_in_walk = flight.owner = nullptr;
     return flight;
   }

@@ -36,12 +36,53 @@ void Iommu::descriptor_answered(Flight& own) {
   }
   const auto* wait = std::get_if<InvalidationWait>(&descriptor_);
   if (!wait) return queue_.post(queue_.now() + invalidation_, *this, execute);
-  // Descriptors before it are done by now, so the fence has nothing more to wait for.
   ++unit_.statistics().waits;
-  if (!wait->status_write) return end_invalidation();
-  Flight& status = start(Flight::Kind::status_write, tlm::TLM_WRITE_COMMAND, wait->status_address, 4);
-  std::memcpy(status.payload->get_data_ptr(), &wait->status_data, 4);
+  start_wait(*wait);
+}
+
+// -- waits: what the IOMMU itself does is done when their turn comes; devices may take longer -----------------------
+
+void Iommu::start_wait(const InvalidationWait& wait) {
+  const DeviceTlbs::TagSet tags = unit_.device_tlbs().outstanding();
+  const bool pages = wait.drain_page_requests && page_requests_in_flight_ != 0;
+  if (tags == 0 && !pages) return finish_wait(wait, true);
+  pending_waits_.push_back({wait, tags, !wait.fence});
+  if (wait.fence) return;  // nothing behind it is fetched
+  unit_.end_descriptor();
+  work_ = Work::none;
+  kick();
+}
+
+void Iommu::settle_waits() {
+  std::size_t kept = 0;
+  std::vector<PendingWait>& all = pending_waits_;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const PendingWait pending = all[i];
+    if (pending.tags != 0 || (pending.wait.drain_page_requests && page_requests_in_flight_ != 0))
+      all[kept++] = pending;
+    else
+      finish_wait(pending.wait, !pending.fetched_only);
+  }
+  all.resize(kept);
+}
+
+void Iommu::finish_wait(const InvalidationWait& wait, bool ends_descriptor) {
+  if (!wait.status_write) return wait_done(ends_descriptor, wait.interrupt);
+  Flight& status = start(Flight::Kind::status_write, tlm::TLM_WRITE_COMMAND, wait.status_address, 4);
+  status.ends_descriptor = ends_descriptor;
+  status.completes = wait.interrupt;
+  std::memcpy(status.payload->get_data_ptr(), &wait.status_data, 4);
   send(mem_channel_, *status.payload);
+}
+
+void Iommu::wait_done(bool ends_descriptor, bool completes) {
+  if (ends_descriptor) {
+    unit_.end_descriptor();
+    work_ = Work::none;
+  }
+  if (completes) unit_.raise_completion();
+  flush_events();
+  kick();
 }
 
 void Iommu::execute_invalidation() {
@@ -61,6 +102,11 @@ void Iommu::execute_invalidation() {
     unit_.invalidate(*entries);
     return begin_drain();  // interrupt requests that used the old entries have been delivered
   }
+  if (const auto* device = std::get_if<DeviceTlbInvalidation>(&descriptor_)) {
+    stalled_ = !send_invalidation(*device);
+    if (stalled_) return;
+  }
+  if (const auto* response = std::get_if<PageGroupResponse>(&descriptor_)) respond_to_pages(*response);
   if (const auto* table = std::get_if<PasidCacheInvalidation>(&descriptor_)) unit_.invalidate(*table);
   if (const auto* pages = std::get_if<PasidIotlbInvalidation>(&descriptor_)) unit_.invalidate(*pages);
   end_invalidation();
@@ -80,12 +126,10 @@ void Iommu::landed(std::uint8_t epoch) {
 }
 
 void Iommu::end_invalidation() {
-  if (work_ == Work::command) {
+  if (work_ == Work::command)
     unit_.complete(command_);
-  } else {
-    const auto* wait = std::get_if<InvalidationWait>(&descriptor_);
-    unit_.end_descriptor(wait && wait->interrupt);
-  }
+  else
+    unit_.end_descriptor();
   work_ = Work::none;
   flush_events();
   kick();

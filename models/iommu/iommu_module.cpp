@@ -26,8 +26,10 @@ Iommu::Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue
       remap_(ns_to_ps(config.remap_ns)),
       invalidation_(ns_to_ps(config.invalidation_ns)),
       register_(ns_to_ps(config.register_ns)),
+      device_timeout_(ns_to_ps(config.device_tlb_timeout_ns)),
       mem_channel_(mem_out, queue),
       interrupt_channel_(interrupt_out, queue),
+      device_channel_(device_out, queue),
       dma_responses_(dma_in, queue),
       register_responses_(regs, queue),
       walkers_(config.walkers) {
@@ -35,6 +37,7 @@ Iommu::Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue
   dma_in.register_nb_transport_fw(this, &Iommu::dma_fw);
   mem_out.register_nb_transport_bw(this, &Iommu::mem_bw);
   interrupt_out.register_nb_transport_bw(this, &Iommu::interrupt_bw);
+  device_out.register_nb_transport_bw(this, &Iommu::device_bw);
   regs.register_nb_transport_fw(this, &Iommu::regs_fw);
   regs.register_b_transport(this, &Iommu::regs_b);
 }
@@ -59,6 +62,7 @@ void Iommu::fire(std::uint32_t what, std::uint64_t arg) {
     }
     case answered: return answer(flight());
     case execute: return execute_invalidation();
+    case device_timeout: return check_timeouts();
     case register_arrive:
       access_registers(payload());
       queue_.post(queue_.now() + register_, *this, register_done, arg);
@@ -91,8 +95,12 @@ tlm::tlm_sync_enum Iommu::interrupt_bw(Payload& payload, tlm::tlm_phase& phase, 
   return downstream_bw(interrupt_channel_, payload, phase, delay);
 }
 
-tlm::tlm_sync_enum Iommu::downstream_bw(RequestChannel<InitiatorSocket>& channel, Payload& payload,
-                                        tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+tlm::tlm_sync_enum Iommu::device_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+  return downstream_bw(device_channel_, payload, phase, delay);
+}
+
+template <class Channel>
+tlm::tlm_sync_enum Iommu::downstream_bw(Channel& channel, Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
   queue_.catch_up();
   Payload* next = channel.ended(payload);
   const bool response = phase == tlm::BEGIN_RESP;
@@ -108,7 +116,8 @@ tlm::tlm_sync_enum Iommu::downstream_bw(RequestChannel<InitiatorSocket>& channel
   return response ? tlm::TLM_COMPLETED : tlm::TLM_ACCEPTED;
 }
 
-void Iommu::send(RequestChannel<InitiatorSocket>& channel, Payload& payload) {
+template <class Channel>
+void Iommu::send(Channel& channel, Payload& payload) {
   sc_core::sc_time delay;
   Payload* next = &payload;
   while (next) {
@@ -119,6 +128,9 @@ void Iommu::send(RequestChannel<InitiatorSocket>& channel, Payload& payload) {
     next = channel.ended(sent);
   }
 }
+
+template void Iommu::send(RequestChannel<InitiatorSocket>&, Payload&);
+template void Iommu::send(RequestChannel<OptionalSocket>&, Payload&);
 
 Flight& Iommu::start(Flight::Kind kind, tlm::tlm_command command, std::uint64_t address, unsigned bytes) {
   Payload& payload = pool_.acquire(command, address, bytes);
@@ -158,12 +170,21 @@ void Iommu::answer(Flight& flight) {
     case Flight::Kind::posted_write:
     case Flight::Kind::status_write:
     case Flight::Kind::message:
+    case Flight::Kind::device_message:
+    case Flight::Kind::page_write:
     case Flight::Kind::event: {
       const Flight::Kind kind = flight.kind;
+      const std::uint64_t address = flight.downstream_address;
+      const bool ends_descriptor = flight.ends_descriptor, completes = flight.completes;
       Flight* owner = flight.owner;
       payload.release();
       flights_.release(flight);
-      if (kind == Flight::Kind::status_write) return end_invalidation();
+      if (kind == Flight::Kind::status_write) return wait_done(ends_descriptor, completes);
+      if (kind == Flight::Kind::page_write) {
+        unit_.page_requests().written(address);
+        flush_events();
+        return page_request_done();
+      }
       if (kind == Flight::Kind::message) return respond(*owner, tlm::TLM_OK_RESPONSE);
       return;
     }

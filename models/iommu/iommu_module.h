@@ -8,6 +8,7 @@
 // Protocol at the sockets: lib/sim/transaction.h; any other base-protocol partner works too, blocking ones included.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "lib/sim/event_queue.h"
 #include "lib/sim/transaction.h"
 #include "lib/time.h"
+#include "models/iommu/ats.h"
 #include "models/iommu/channel_module.h"
 #include "models/iommu/flight_module.h"
 #include "models/iommu/remapping_unit.h"
@@ -27,10 +29,13 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
  public:
   using TargetSocket = tlm_utils::simple_target_socket<Iommu>;
   using InitiatorSocket = tlm_utils::simple_initiator_socket<Iommu>;
+  using OptionalSocket = tlm_utils::simple_initiator_socket_optional<Iommu>;
 
   TargetSocket dma_in{"dma_in"};
   InitiatorSocket mem_out{"mem_out"};
   InitiatorSocket interrupt_out{"interrupt_out"};
+  /// ATS and PRI messages to devices; unbound, nobody answers them.
+  OptionalSocket device_out{"device_out"};
   /// The register window: addresses are offsets below 4096, 4 or 8 bytes.
   TargetSocket regs{"regs"};
 
@@ -44,7 +49,7 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
  private:
   using Payload = tlm::tlm_generic_payload;
-  enum What : std::uint32_t { arrive, looked_up, missed, walk_access, entry_read, answered, execute, register_done, register_arrive };
+  enum What : std::uint32_t { arrive, looked_up, missed, walk_access, entry_read, answered, execute, register_done, register_arrive, device_timeout };
   struct Walker {
     Walk walk;
     Step step = Step::read;  ///< the access it waits for
@@ -61,10 +66,12 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   tlm::tlm_sync_enum interrupt_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   tlm::tlm_sync_enum regs_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   void regs_b(Payload& payload, sc_core::sc_time& delay);
-  tlm::tlm_sync_enum downstream_bw(RequestChannel<InitiatorSocket>& channel, Payload& payload, tlm::tlm_phase& phase,
-                                   sc_core::sc_time& delay);
+  tlm::tlm_sync_enum device_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  template <class Channel>
+  tlm::tlm_sync_enum downstream_bw(Channel& channel, Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   void access_registers(Payload& payload);
-  void send(RequestChannel<InitiatorSocket>& channel, Payload& payload);
+  template <class Channel>
+  void send(Channel& channel, Payload& payload);
   Flight& start(Flight::Kind kind, tlm::tlm_command command, std::uint64_t address, unsigned bytes);
   void answer(Flight& flight);
 
@@ -78,6 +85,24 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   void completed_write(Requester& requester);
   void respond(Flight& flight, tlm::tlm_response_status status);
   void block(Flight& flight, const Fault& fault);
+
+  void use(Flight& flight, const Translation& translation);
+  bool begin_ats(Flight& flight);
+  bool is_protected(const Flight& flight) const;
+  void answer_translation(Flight& flight);
+
+  // ATS and PRI
+  void accept_message(Flight& flight);
+  void dispatch_message(Flight& flight);
+  void invalidation_completed(Flight& flight, std::uint64_t body);
+  void page_requested(Flight& flight, std::uint64_t body);
+  void page_request_done();
+  void respond_to_pages(const PageGroupResponse& response);
+  bool send_invalidation(const DeviceTlbInvalidation& invalidation);
+  void check_timeouts();
+  void arm_timeout();
+  void devices_done(DeviceTlbs::TagSet tags);
+  void send_to_device(std::uint16_t device, sim::TlpKind kind, std::uint8_t tag, std::uint32_t pasid, std::uint64_t body);
 
   // walkers
   void want_walk(Flight& flight);
@@ -102,14 +127,19 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   void execute_invalidation();
   void begin_drain();
   void end_invalidation();
+  void start_wait(const InvalidationWait& wait);
+  void settle_waits();
+  void finish_wait(const InvalidationWait& wait, bool ends_descriptor);
+  void wait_done(bool ends_descriptor, bool completes);
   void landed(std::uint8_t epoch);
 
   sim::EventQueue& queue_;
   sim::TransactionPool& pool_;
   RemappingUnit unit_;
-  const Ps lookup_, walk_step_, remap_, invalidation_, register_;
+  const Ps lookup_, walk_step_, remap_, invalidation_, register_, device_timeout_;
 
   RequestChannel<InitiatorSocket> mem_channel_, interrupt_channel_;
+  RequestChannel<OptionalSocket> device_channel_;
   ResponseChannel<TargetSocket> dma_responses_, register_responses_;
   FlightPool flights_;
   RequesterTable requesters_;
@@ -123,6 +153,16 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   enum class Work : std::uint8_t { none, descriptor, command } work_ = Work::none;
   RemappingUnit::Command command_ = RemappingUnit::Command::none;
   Descriptor descriptor_;
+  bool stalled_ = false;  ///< the descriptor in work has to wait for a device to complete others
+  struct PendingWait {
+    InvalidationWait wait;
+    DeviceTlbs::TagSet tags;  ///< invalidations of devices before it, not completed yet
+    bool fetched_only;        ///< without FN: the queue has gone on
+  };
+  std::vector<PendingWait> pending_waits_;
+  std::array<Ps, DeviceTlbs::kTags> deadlines_{};
+  bool timeout_armed_ = false;
+  std::uint32_t page_requests_in_flight_ = 0;
   std::uint8_t epoch_ = 0;  ///< of requests accepted now
   bool draining_ = false;   ///< until those of the other epoch have landed
   std::uint32_t in_flight_[2] = {};

@@ -12,9 +12,11 @@ namespace iovirt::iommu::reg {
 
 inline constexpr std::uint32_t kVER = 0x00, kCAP = 0x08, kECAP = 0x10, kGCMD = 0x18, kGSTS = 0x1c, kRTADDR = 0x20,
                                kCCMD = 0x28, kFSTS = 0x34, kFECTL = 0x38, kFEDATA = 0x3c, kFEADDR = 0x40,
-                               kFEUADDR = 0x44, kPMEN = 0x64, kIQH = 0x80, kIQT = 0x88, kIQA = 0x90, kICS = 0x9c,
+                               kFEUADDR = 0x44, kPMEN = 0x64, kPLMBASE = 0x68, kPLMLIMIT = 0x6c, kPHMBASE = 0x70,
+                               kPHMLIMIT = 0x78, kIQH = 0x80, kIQT = 0x88, kIQA = 0x90, kICS = 0x9c,
                                kIECTL = 0xa0, kIEDATA = 0xa4, kIEADDR = 0xa8, kIEUADDR = 0xac, kIQER = 0xb0,
-                               kIRTA = 0xb8;
+                               kIRTA = 0xb8, kPQH = 0xc0, kPQT = 0xc8, kPQA = 0xd0, kPRS = 0xdc, kPECTL = 0xe0,
+                               kPEDATA = 0xe4, kPEADDR = 0xe8, kPEUADDR = 0xec;
 /// Where CAP.FRO and ECAP.IRO say these are; in units of 16 bytes there.
 inline constexpr std::uint32_t kIVA = 0xf0, kIOTLB = 0xf8, kFaultRecords = 0x220;
 inline constexpr std::uint32_t kWindowBytes = 0x1000;
@@ -27,6 +29,9 @@ inline constexpr std::uint32_t kTE = 1u << 31, kSRTP = 1u << 30, kSFL = 1u << 29
 
 namespace cap {
 using ND = Field<2, 0>;
+using RWBF = Field<4>;
+using PLMR = Field<5>;
+using PHMR = Field<6>;
 using CM = Field<7>;
 using SAGAW = Field<12, 8>;  ///< bit 1: 3 levels, bit 2: 4 levels
 using MGAW = Field<21, 16>;  ///< bits - 1
@@ -39,6 +44,8 @@ using MAMV = Field<53, 48>;
 using DWD = Field<54>;
 using DRD = Field<55>;
 using PI = Field<59>;
+using ESIRTPS = Field<62>;
+using ESRTPS = Field<63>;
 }  // namespace cap
 
 namespace ecap {
@@ -81,7 +88,8 @@ using ADDR = Field<63, 12>;
 }  // namespace iva
 
 namespace fsts {
-inline constexpr std::uint32_t kPFO = 1u << 0, kPPF = 1u << 1, kIQE = 1u << 4, kICE = 1u << 5, kITE = 1u << 6;
+inline constexpr std::uint32_t kPFO = 1u << 0, kPPF = 1u << 1, kIQE = 1u << 4, kICE = 1u << 5, kITE = 1u << 6,
+                               kPRO = 1u << 7;
 using FRI = Field<15, 8>;
 }  // namespace fsts
 
@@ -102,6 +110,25 @@ using Base = Field<63, 12>;
 }  // namespace iqa
 using IqPointer = Field<18, 4>;  ///< IQH and IQT, in units of 16 bytes
 inline constexpr std::uint32_t kICS_IWC = 1u;
+
+namespace iqer {
+using IQEI = Field<3, 0>;
+using ITESID = Field<47, 32>;
+using ICESID = Field<63, 48>;
+}  // namespace iqer
+
+namespace pmen {
+inline constexpr std::uint32_t kEPM = 1u << 31, kPRS = 1u;
+}
+
+namespace pqa {
+using PQS = Field<2, 0>;  ///< 2^(PQS+12) bytes
+using Base = Field<63, 12>;
+}  // namespace pqa
+using PqPointer = Field<18, 5>;  ///< PQH and PQT, in units of 32 bytes
+namespace prs {
+inline constexpr std::uint32_t kPPR = 1u, kPRO = 2u;
+}
 
 namespace irta {
 using S = Field<3, 0>;  ///< 2^(S+1) entries

@@ -20,6 +20,8 @@ RemappingUnit::RemappingUnit(const Config& config)
       bank_("iommu"),
       faults_(bank_, config_),
       completion_(bank_, "IE", reg::kIECTL),
+      page_requests_(bank_, config_, faults_),
+      protected_(bank_, config_),
       translator_(config_, statistics_),
       remapper_(config_, statistics_) {
   add_registers();
@@ -116,10 +118,16 @@ void RemappingUnit::global_command(std::uint32_t written) {
     const std::uint64_t root = bank_.at(reg::kRTADDR);
     translator_.set_root(root);
     format_.scalable = reg::rtaddr::TTM::get(root) == 1;
+    if (config_.flush_on_root_pointer) {
+      translator_.invalidate(ContextInvalidation{});
+      translator_.invalidate(PasidCacheInvalidation{});
+      translator_.invalidate(IotlbInvalidation{});
+    }
     status |= kSRTP;
   }
   if ((written & kSIRTP) && config_.interrupt_remapping) {
     remapper_.set_table(bank_.at(reg::kIRTA));
+    if (config_.flush_on_interrupt_pointer) remapper_.invalidate(InterruptInvalidation{});
     status |= kSIRTP;
   }
   if (changed & kQIE) {
@@ -166,7 +174,7 @@ void RemappingUnit::complete(Command command) {
 }
 
 bool RemappingUnit::queue_waiting() const {
-  return !queue_busy_ && (gsts_->value & reg::gcmd::kQIE) && !(faults_.status() & reg::fsts::kIQE) &&
+  return !queue_busy_ && (gsts_->value & reg::gcmd::kQIE) && !(faults_.status() & (reg::fsts::kIQE | reg::fsts::kITE)) &&
          iqh_->value != iqt_->value;
 }
 
@@ -208,14 +216,27 @@ void RemappingUnit::invalidate(const PasidIotlbInvalidation& invalidation) {
   translator_.invalidate(invalidation);
 }
 
-void RemappingUnit::end_descriptor(bool completion_event) {
+void RemappingUnit::end_descriptor() {
   queue_busy_ = false;
   iqh_->value = (iqh_->value + descriptor_bytes()) & (queue_bytes() - 1);
-  if (completion_event && !(ics_->value & reg::kICS_IWC)) {
-    ics_->value |= reg::kICS_IWC;
-    completion_.raise();
-  }
   if (queue_stop_) disable_queue();
+}
+
+void RemappingUnit::raise_completion() {
+  if (ics_->value & reg::kICS_IWC) return;
+  ics_->value |= reg::kICS_IWC;
+  completion_.raise();
+}
+
+void RemappingUnit::invalidation_timed_out(std::uint16_t source) {
+  // The register names the first, until software has seen it.
+  if (!(faults_.status() & reg::fsts::kITE)) iqer_->value = reg::iqer::ITESID::set(iqer_->value, source);
+  faults_.set_status(reg::fsts::kITE);
+}
+
+void RemappingUnit::completion_error(std::uint16_t source) {
+  if (!(faults_.status() & reg::fsts::kICE)) iqer_->value = reg::iqer::ICESID::set(iqer_->value, source);
+  faults_.set_status(reg::fsts::kICE);
 }
 
 void RemappingUnit::disable_queue() {
@@ -225,13 +246,14 @@ void RemappingUnit::disable_queue() {
 }
 
 void RemappingUnit::queue_error(QueueError error) {
-  iqer_->value = (iqer_->value & ~0xfull) | static_cast<std::uint64_t>(error);
+  iqer_->value = reg::iqer::IQEI::set(iqer_->value, static_cast<std::uint64_t>(error));
   faults_.set_status(reg::fsts::kIQE);
 }
 
 std::optional<InterruptMessage> RemappingUnit::take_event() {
   auto message = faults_.take_event();
   if (!message) message = completion_.take();
+  if (!message) message = page_requests_.take_event();
   if (message) ++statistics_.events;
   return message;
 }

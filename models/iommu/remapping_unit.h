@@ -11,9 +11,12 @@
 
 #include "lib/register_bank.h"
 #include "models/iommu/config.h"
+#include "models/iommu/device_tlbs.h"
 #include "models/iommu/fault_log.h"
 #include "models/iommu/interrupt_remapper.h"
 #include "models/iommu/invalidation.h"
+#include "models/iommu/page_requests.h"
+#include "models/iommu/protected_ranges.h"
 #include "models/iommu/translator.h"
 
 namespace iovirt::iommu {
@@ -40,6 +43,7 @@ class RemappingUnit {
   bool translating() const { return translating_; }
   Translator& translator() { return translator_; }
   InterruptRemapper& remapper() { return remapper_; }
+  const ProtectedRanges& protected_ranges() const { return protected_; }
   /// Counts a fault that blocked a request, and records it unless suppressed.
   void report(const Fault& fault);
 
@@ -64,10 +68,22 @@ class RemappingUnit {
   void invalidate(const InterruptInvalidation& invalidation);
   void invalidate(const PasidCacheInvalidation& invalidation);
   void invalidate(const PasidIotlbInvalidation& invalidation);
-  /// The descriptor is done (a wait's status has been written): the head moves, a wait with IF raises its event.
-  void end_descriptor(bool completion_event);
+  /// The descriptor is done: the head moves.
+  void end_descriptor();
+  /// A wait with IF is done, and its status has been written.
+  void raise_completion();
 
-  /// A message of the IOMMU's own that is due: fault event or invalidation completion event.
+  // -- device-TLBs, page requests: who drives the unit carries the messages ------------------------------------------------
+  DeviceTlbs& device_tlbs() { return device_tlbs_; }
+  PageRequestQueue& page_requests() { return page_requests_; }
+  /// Page requests are known to scalable mode only.
+  bool page_requests_allowed() const { return translating_ && format_.scalable; }
+  /// ITE: the queue stops until software clears it; waits that are pending are then to be given up.
+  void invalidation_timed_out(std::uint16_t source);
+  /// ICE.
+  void completion_error(std::uint16_t source);
+
+  /// A message of the IOMMU's own that is due: fault, invalidation completion or page request event.
   std::optional<InterruptMessage> take_event();
 
  private:
@@ -83,6 +99,9 @@ class RemappingUnit {
   RegisterBank bank_;
   FaultLog faults_;
   EventRegisters completion_;
+  PageRequestQueue page_requests_;
+  ProtectedRanges protected_;
+  DeviceTlbs device_tlbs_;
   Translator translator_;
   InterruptRemapper remapper_;
 

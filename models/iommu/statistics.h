@@ -33,6 +33,13 @@ struct Statistics {
   std::uint64_t interrupt_entry_hits = 0;
   std::uint64_t interrupt_entry_misses = 0;
   std::uint64_t events = 0;           ///< the IOMMU's own messages: fault and invalidation completion
+  std::uint64_t translation_requests = 0;  ///< of devices with a translation cache (ATS)
+  std::uint64_t translated_requests = 0;   ///< that came with a host address
+  std::uint64_t device_invalidations = 0;  ///< invalidate requests sent to devices
+  std::uint64_t device_timeouts = 0;       ///< of them: not completed in time
+  std::uint64_t page_requests = 0;         ///< that came
+  std::uint64_t page_requests_dropped = 0; ///< of them: not put into the queue
+  std::uint64_t page_responses = 0;        ///< sent, automatic ones included
   std::array<std::uint64_t, kFaultReasons> faults{};  ///< by reason; suppressed and unrecorded ones included
 
   std::uint64_t& fault(FaultReason reason) { return faults[static_cast<unsigned>(reason)]; }

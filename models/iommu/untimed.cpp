@@ -127,7 +127,8 @@ void UntimedIommu::settle() {
       } else if (const auto* pages = std::get_if<PasidIotlbInvalidation>(&descriptor)) {
         unit_.invalidate(*pages);
       }
-      unit_.end_descriptor(event);
+      unit_.end_descriptor();
+      if (event) unit_.raise_completion();
     } else if (const auto message = unit_.take_event()) {
       events_.push_back(*message);
     } else {
