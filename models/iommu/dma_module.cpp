@@ -49,6 +49,7 @@ void Iommu::accept(Payload& payload) {
   // Its place in the order of its requester.
   Requester& requester = requesters_[request.source];
   flight.requester = &requester;
+  ++requester.counters.requests;
   flight.sequence = requester.writes_accepted;
   if (write) {
     ++requester.writes_accepted;
@@ -86,6 +87,7 @@ void Iommu::decode(Flight& flight) {
   else if (answer == Translator::Answer::faulted)
     block(flight, fault);
   const bool miss = answer == Translator::Answer::miss;
+  ++(miss ? flight.requester->counters.misses : flight.requester->counters.hits);
   if (lookup_ != 0) return queue_.post(queue_.now() + lookup_, *this, miss ? missed : looked_up, as_argument(flight));
   if (miss) return want_walk(flight);
   settled(flight);
@@ -264,6 +266,7 @@ void Iommu::access_entry(std::uint32_t walker) {
   Flight& own = start(update ? Flight::Kind::walk_update : Flight::Kind::walk_read, tlm::TLM_READ_COMMAND,
                       update ? w.walk.update_address : w.walk.read_address, update ? 8 : w.walk.read_bytes);
   own.walker = walker;
+  ++walkers_[walker].flight->requester->counters.memory_reads;
   send(mem_channel_, *own.payload);
 }
 

@@ -18,6 +18,14 @@ namespace iovirt::iommu {
 
 struct Flight;
 
+/// What one requester asked, and what its table walks read.
+struct RequesterCounters {
+  std::uint64_t requests = 0;
+  std::uint64_t hits = 0;          ///< answered from the caches at the first look
+  std::uint64_t misses = 0;        ///< needed a walk, or somebody else's
+  std::uint64_t memory_reads = 0;  ///< of root, context and paging entries
+};
+
 /// Ordering state of one requester (PCIe ordering: posted writes stay in order, reads do not pass them).
 /// Counters wrap; only differences matter.
 struct Requester {
@@ -28,6 +36,7 @@ struct Requester {
   Flight* last_write = nullptr;
   Flight* first_read = nullptr;  ///< behind a write that has not been forwarded
   Flight* last_read = nullptr;
+  RequesterCounters counters;
 };
 
 /// Travels with its payload as an extension while the payload is downstream.
@@ -111,6 +120,10 @@ class RequesterTable {
     auto& bus = buses_[id >> 8];
     if (!bus) bus = std::make_unique<std::array<Requester, 256>>();
     return (*bus)[id & 0xff];
+  }
+  const Requester* find(std::uint16_t id) const {
+    const auto& bus = buses_[id >> 8];
+    return bus ? &(*bus)[id & 0xff] : nullptr;
   }
 
  private:

@@ -44,6 +44,11 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
   const Config& config() const { return unit_.config(); }
   const Statistics& statistics() const { return unit_.statistics(); }
+  /// Of one requester; zeros when it has asked nothing.
+  RequesterCounters counters(std::uint16_t requester) const {
+    const Requester* found = requesters_.find(requester);
+    return found ? found->counters : RequesterCounters{};
+  }
   /// Reset values and the present content of every register, for documentation and tests; not a way to write them.
   const RegisterBank& registers() const { return unit_.registers(); }
 

@@ -39,6 +39,11 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
   dma_in.register_transport_dbg(this, &Memory::debug);
 }
 
+Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue, MemoryPort& store)
+    : Memory(name, config, queue) {
+  store_ = &store;
+}
+
 Ps Memory::fetch(std::uint64_t line, Ps now) {
   return channel_of(line).claim(now, line_time_) + dram_latency_;
 }
@@ -108,11 +113,11 @@ tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tl
   Ps commit = now + device_latency_;
   if (payload.is_write()) {
     ++counters_.device_writes;
-    commit = ram_.contains(address, bytes) ? device_write(address, bytes, now) : std::max(commit, last_write_commit_);
+    commit = contains(address, bytes) ? device_write(address, bytes, now) : std::max(commit, last_write_commit_);
     last_write_commit_ = commit;
   } else {
     ++counters_.device_reads;
-    if (ram_.contains(address, bytes)) commit = device_read(address, bytes, now);
+    if (contains(address, bytes)) commit = device_read(address, bytes, now);
   }
   queue_.post(commit, *this, static_cast<std::uint32_t>(id), reinterpret_cast<std::uintptr_t>(&payload));
   phase = tlm::END_REQ;
@@ -127,9 +132,11 @@ void Memory::fire(std::uint32_t what, std::uint64_t arg) {
   if (payload.get_byte_enable_ptr() != nullptr) {
     ++counters_.errors;
     payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
-  } else if (!ram_.contains(address, bytes)) {
+  } else if (store_ ? !move(payload) : !ram_.contains(address, bytes)) {
     ++counters_.errors;
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  } else if (store_) {
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
   } else {
     const bool write = payload.is_write();
     if (write)
@@ -151,7 +158,15 @@ void Memory::fire(std::uint32_t what, std::uint64_t arg) {
   dma_in[static_cast<int>(what)]->nb_transport_bw(payload, phase, delay);
 }
 
+bool Memory::move(tlm::tlm_generic_payload& payload) {
+  MemoryPort& bytes = store_ ? *store_ : static_cast<MemoryPort&>(ram_);
+  const std::size_t length = payload.get_data_length();
+  return payload.is_write() ? bytes.write(payload.get_address(), {payload.get_data_ptr(), length})
+                            : bytes.read(payload.get_address(), {payload.get_data_ptr(), length});
+}
+
 bool Memory::direct(int, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
+  if (store_) return false;
   const Ram::Region region = ram_.region(payload.get_address());
   if (region.begin == region.end) return false;
   dmi.set_start_address(region.begin);
@@ -163,11 +178,6 @@ bool Memory::direct(int, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
   return true;
 }
 
-unsigned Memory::debug(int, tlm::tlm_generic_payload& payload) {
-  const std::size_t bytes = payload.get_data_length();
-  const bool ok = payload.is_write() ? ram_.write(payload.get_address(), {payload.get_data_ptr(), bytes})
-                                     : ram_.read(payload.get_address(), {payload.get_data_ptr(), bytes});
-  return ok ? static_cast<unsigned>(bytes) : 0;
-}
+unsigned Memory::debug(int, tlm::tlm_generic_payload& payload) { return move(payload) ? payload.get_data_length() : 0; }
 
 }  // namespace iovirt::memory

@@ -30,6 +30,8 @@ class Memory : public sc_core::sc_module, private sim::Actor {
 
   /// Throws std::invalid_argument when `config` makes no sense. `queue` must outlive this.
   Memory(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue);
+  /// The same, with the bytes in `store` instead of RAM: cache and channels as configured, no DMI, no ram() to use.
+  Memory(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue, MemoryPort& store);
 
   /// The bytes, for DMI and for a walk that the caller times itself.
   Ram& ram() { return ram_; }
@@ -52,15 +54,18 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   tlm::tlm_sync_enum request(int id, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   bool direct(int id, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   unsigned debug(int id, tlm::tlm_generic_payload& payload);
+  bool move(tlm::tlm_generic_payload& payload);
   void fire(std::uint32_t what, std::uint64_t arg) override;
 
   Ps device_read(std::uint64_t address, std::uint64_t bytes, Ps now);
   Ps device_write(std::uint64_t address, std::uint64_t bytes, Ps now);
   Ps fetch(std::uint64_t line, Ps now);
   Ps write_back(std::uint64_t line, Ps now);
+  bool contains(std::uint64_t address, std::uint64_t bytes) const { return store_ != nullptr || ram_.contains(address, bytes); }
   TimedResource& channel_of(std::uint64_t line) { return channels_[line % channels_.size()]; }
 
   sim::EventQueue& queue_;
+  MemoryPort* store_ = nullptr;  // instead of ram_
   Ram ram_;
   Llc llc_;
   Ps llc_latency_;

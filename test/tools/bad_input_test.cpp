@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
 #include "test/support/capture_file.h"
@@ -143,4 +144,41 @@ TEST_CASE("bad input: a JSON syntax error") {
   Bench().refused("{\n  \"vms\": 3,\n  \"mode\": native\n}", "two_node.json: line 3, column 12: JSON syntax error: ");
   Bench().refused("", "two_node.json: line 1, column 1: JSON syntax error: ");
   Bench().refused(R"({"vms": 1, "vms": 2})", "two_node.json: $.vms: key given twice");
+}
+
+TEST_CASE("bad input: a trace for translate") {
+  const Bench bench;
+  const std::string header = "time_ns,requester,pasid,address,size_bytes,access\n";
+  bench.folder.write("t.csv", header + "0,03:00.0,,0x1000,64,r\n1,03:00.0,,0x1000,64,x\n");
+  bench.refused_call({"translate", "t.csv", "--out", "r"}, "iovirt: t.csv: line 3: access: \"x\": expected r or w");
+  bench.refused_call({"translate", "none.csv", "--out", "r"}, "iovirt: none.csv: No such file or directory (expected a trace of DMA accesses)");
+  bench.refused_call({"translate", "t.csv", "--convert-to", "r/t.bin"}, "iovirt: --convert-to: r/t.bin: No such file");
+  bench.refused_call({"translate", "t.csv", "--convert-to", "out"}, "iovirt: t.csv: line 3: access");
+  bench.folder.write("t.csv", header + "0,03:00.0,,0x1000,64,r\n");
+  bench.refused_call({"translate", "t.csv", "--set", "iommu.walkerz=5", "--out", "r"}, "iovirt: --set: $.iommu.walkerz: unknown key (did you mean walkers?)");
+  bench.refused_call({"translate", "t.csv", "--out", "t.csv"}, "iovirt: --out: t.csv:");
+  bench.refused_call({"tenants", "r/t.bin"}, "iovirt: FILE: r/t.bin: No such file");
+  bench.refused_call({"tenants", "out", "--set", "tenants=70000"}, "iovirt: --set: $.tenants: ");
+  bench.refused_call({"tenants", "out", "--set", "first_requester=65535"}, "iovirt: defaults: $.tenants: expected first_requester and all tenants within 65536 requester ids");
+  bench.refused_call({"tenants"}, "iovirt: FILE: missing");
+}
+
+TEST_CASE("translate prints a table and writes results.json, from a trace that tenants made") {
+  const Bench bench;
+  REQUIRE(bench.run({"tenants", "t.csv", "--set", "tenants=3", "--set", "requests=200"}).out == "t.csv: 200 records\n");
+  REQUIRE(bench.run({"translate", "t.csv", "--convert-to", "t.bin"}).out == "t.bin: 200 records\n");
+  const auto outcome = bench.run({"translate", "t.bin", "--set", "iommu.walkers=2", "--out", "r"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK_THAT(outcome.out, ContainsSubstring("200 requests of 3 requesters") && ContainsSubstring("01:00.2") && ContainsSubstring("r/results.json\n"));
+  std::ifstream file(bench.folder / "r/results.json");
+  const auto json = nlohmann::json::parse(file);
+  CHECK(json["schema"] == "iovirt-results/1");
+  CHECK(json["config"]["iommu"]["walkers"] == 2);
+  const auto& run = json["runs"][0];
+  CHECK(run["requests"]["answered"] == 200);
+  CHECK(run["iommu"]["requests"] == 200);
+  CHECK(run["requesters"].size() == 3);
+  CHECK(run["latency_ns"]["count"] == 200);
+  CHECK(run["host"]["requests_per_s"] > 0);
 }

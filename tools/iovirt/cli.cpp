@@ -17,6 +17,7 @@
 #include "models/platform/report.h"
 #include "tools/iovirt/config_command.h"
 #include "tools/iovirt/progress.h"
+#include "tools/iovirt/translate_command.h"
 
 #ifndef IOVIRT_VERSION
 #define IOVIRT_VERSION "0"
@@ -159,6 +160,25 @@ int run(int argc, const char* const* argv, const Streams& streams, const RunMode
       ->check(CLI::Range(1u, 1'000'000u))
       ->needs(trace)
       ->capture_default_str();
+  TranslateArguments translate_arguments;
+  CLI::App* translate = app.add_subcommand("translate", "Play a trace of DMA accesses through the IOMMU alone");
+  translate->add_option("TRACE", translate_arguments.trace, "CSV or binary: docs/translate.md")->required();
+  translate->add_option("--set", translate_arguments.sets, "path=value below translate, iommu or memory (repeatable)")
+      ->type_name("PATH=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  CLI::Option* out = translate->add_option("--out", translate_arguments.out, "folder for results.json")->type_name("DIR")->capture_default_str();
+  translate->add_option("--convert-to", translate_arguments.convert_to, "only write the trace again: as text when FILE ends in .csv, else binary")
+      ->type_name("FILE")
+      ->excludes(out);
+  TenantsArguments tenants_arguments;
+  CLI::App* tenants = app.add_subcommand("tenants", "Make a trace for translate: many tenants, each with a working set of its own");
+  tenants->add_option("FILE", tenants_arguments.file, "text when it ends in .csv, else binary");
+  tenants->add_option("--set", tenants_arguments.sets, "key=value (repeatable)")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  tenants->add_flag("--docs", tenants_arguments.docs, "every key with its range and value; writes nothing");
   CLI::App* config = app.add_subcommand("config", "Print the effective configuration");
   add_config(config);
   config->add_flag("--docs", options.docs, "every key with its unit, range, value and where that comes from");
@@ -170,6 +190,8 @@ int run(int argc, const char* const* argv, const Streams& streams, const RunMode
   }
 
   try {
+    if (tenants->parsed()) return tenants_command(tenants_arguments, streams);
+    if (translate->parsed()) return translate_command(translate_arguments, streams);
     std::vector<Mode> modes = modes_of(options);  // before files: a wrong option is told first
     if (!options.mode.empty()) modes = {parse_mode(options.mode, "--mode")};
     const platform::LoadedConfig loaded(request_of(options));

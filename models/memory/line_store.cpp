@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "models/memory/line_store.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace iovirt::memory {
+namespace {
+
+constexpr std::size_t kBlockLines = 1024;
+
+constexpr unsigned part_of(std::uint64_t address) { return static_cast<unsigned>(address >> 36); }
+constexpr unsigned region_of(std::uint64_t address) { return static_cast<unsigned>(address >> 21 & 0x7fff); }
+constexpr unsigned page_of(std::uint64_t address) { return static_cast<unsigned>(address >> 12 & 0x1ff); }
+constexpr unsigned line_of(std::uint64_t address) { return static_cast<unsigned>(address >> 6 & 0x3f); }
+
+constexpr unsigned order_of(std::uint64_t present) {
+  return static_cast<unsigned>(std::countr_zero(std::bit_ceil(static_cast<std::uint64_t>(std::popcount(present)))));
+}
+
+}  // namespace
+
+const LineStore::Line* LineStore::find(std::uint64_t address) const {
+  const Part* part = (*directory_)[part_of(address)].get();
+  if (!part) return nullptr;
+  const Region* region = (*part)[region_of(address)].get();
+  if (!region) return nullptr;
+  const Page& page = (*region)[page_of(address)];
+  const std::uint64_t bit = std::uint64_t{1} << line_of(address);
+  if (!(page.present & bit)) return nullptr;
+  return page.lines + std::popcount(page.present & (bit - 1));
+}
+
+LineStore::Line* LineStore::take(unsigned order) {
+  if (auto& free = free_[order]; !free.empty()) {
+    Line* run = free.back();
+    free.pop_back();
+    return run;
+  }
+  const std::size_t lines = std::size_t{1} << order;
+  if (blocks_.empty() || used_in_block_ + lines > kBlockLines) {
+    blocks_.push_back(std::make_unique<Line[]>(kBlockLines));
+    used_in_block_ = 0;
+  }
+  Line* run = blocks_.back().get() + used_in_block_;
+  used_in_block_ += lines;
+  return run;
+}
+
+LineStore::Line& LineStore::make(std::uint64_t address) {
+  auto& part = (*directory_)[part_of(address)];
+  if (!part) {
+    part = std::make_unique<Part>();
+    ++parts_;
+  }
+  auto& region = (*part)[region_of(address)];
+  if (!region) {
+    region = std::make_unique<Region>();
+    ++regions_;
+  }
+  Page& page = (*region)[page_of(address)];
+  const std::uint64_t bit = std::uint64_t{1} << line_of(address);
+  const auto place = static_cast<std::size_t>(std::popcount(page.present & (bit - 1)));
+  if (page.present & bit) return page.lines[place];
+  const auto count = static_cast<std::size_t>(std::popcount(page.present));
+  const unsigned order = order_of(page.present | bit);
+  if (!page.lines || order != order_of(page.present)) {
+    Line* run = take(order);
+    if (page.lines) {
+      std::copy(page.lines, page.lines + count, run);
+      free_[order_of(page.present)].push_back(page.lines);
+    }
+    page.lines = run;
+  }
+  std::copy_backward(page.lines + place, page.lines + count, page.lines + count + 1);
+  page.present |= bit;
+  ++lines_;
+  page.lines[place].bytes.fill(0);
+  return page.lines[place];
+}
+
+bool LineStore::read(std::uint64_t address, std::span<std::uint8_t> bytes) {
+  if (address > limit_ || bytes.size() > limit_ - address) return false;
+  for (std::size_t done = 0; done < bytes.size();) {
+    const std::size_t offset = (address + done) % kLineBytes;
+    const std::size_t here = std::min(bytes.size() - done, kLineBytes - offset);
+    if (const Line* line = find(address + done))
+      std::memcpy(bytes.data() + done, line->bytes.data() + offset, here);
+    else
+      std::memset(bytes.data() + done, 0, here);
+    done += here;
+  }
+  return true;
+}
+
+bool LineStore::write(std::uint64_t address, std::span<const std::uint8_t> bytes) {
+  if (address > limit_ || bytes.size() > limit_ - address) return false;
+  for (std::size_t done = 0; done < bytes.size();) {
+    const std::size_t offset = (address + done) % kLineBytes;
+    const std::size_t here = std::min(bytes.size() - done, kLineBytes - offset);
+    const std::uint8_t* from = bytes.data() + done;
+    if (auto* line = const_cast<Line*>(find(address + done)))
+      std::memcpy(line->bytes.data() + offset, from, here);
+    else if (std::any_of(from, from + here, [](std::uint8_t byte) { return byte != 0; }))
+      std::memcpy(make(address + done).bytes.data() + offset, from, here);
+    done += here;
+  }
+  return true;
+}
+
+std::uint64_t LineStore::word(std::uint64_t address) const {
+  const Line* line = find(address);
+  if (!line) return 0;
+  std::uint64_t value;
+  std::memcpy(&value, line->bytes.data() + address % kLineBytes, sizeof value);
+  return value;
+}
+
+void LineStore::set_word(std::uint64_t address, std::uint64_t value) {
+  auto* line = const_cast<Line*>(find(address));
+  if (!line && value == 0) return;
+  if (!line) line = &make(address);
+  std::memcpy(line->bytes.data() + address % kLineBytes, &value, sizeof value);
+}
+
+std::uint64_t LineStore::host_bytes() const {
+  return sizeof *this + sizeof(Directory) + parts_ * sizeof(Part) + regions_ * sizeof(Region) +
+         blocks_.size() * kBlockLines * sizeof(Line);
+}
+
+}  // namespace iovirt::memory

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "models/platform/translate/player_module.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "models/iommu/registers_spec.h"
+
+namespace iovirt::platform {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+
+}  // namespace
+
+TracePlayer::TracePlayer(sc_core::sc_module_name name, AccessTrace& trace, const TenantTables& tables, std::uint32_t outstanding,
+                         sim::EventQueue& queue)
+    : sc_module(name), trace_(trace), tables_(tables), queue_(queue), outstanding_(outstanding), data_(kPage, 0), results_(tables.tenants()) {
+  dma_out.register_nb_transport_bw(this, &TracePlayer::answered);
+  interrupt_in.register_nb_transport_fw(this, &TracePlayer::interrupted);
+}
+
+TracePlayer::~TracePlayer() {
+  for (Slot& slot : slots_) slot.payload.clear_extension(&slot.extension);
+}
+
+void TracePlayer::write_register(std::uint32_t offset, std::uint64_t value, unsigned bytes) {
+  Payload payload;
+  sc_core::sc_time delay;
+  payload.set_command(tlm::TLM_WRITE_COMMAND);
+  payload.set_address(offset);
+  payload.set_data_ptr(reinterpret_cast<unsigned char*>(&value));
+  payload.set_data_length(bytes);
+  payload.set_streaming_width(bytes);
+  regs_out->b_transport(payload, delay);
+}
+
+void TracePlayer::start_of_simulation() {
+  namespace reg = iommu::reg;
+  write_register(reg::kRTADDR, tables_.root(), 8);
+  write_register(reg::kGCMD, reg::gcmd::kSRTP, 4);
+  write_register(reg::kGCMD, reg::gcmd::kTE, 4);
+  next_record();
+  pump();
+}
+
+void TracePlayer::next_record() {
+  pending_ = trace_.next(record_);
+  records_ += pending_;
+}
+
+void TracePlayer::fire(std::uint32_t, std::uint64_t) {
+  armed_ = false;
+  pump();
+}
+
+void TracePlayer::pump() {
+  if (pumping_) return;  // an answer came while one was being sent
+  pumping_ = true;
+  while (pending_ && !armed_ && !unended_ && in_flight_ < outstanding_) {
+    if (record_.time > queue_.now()) {
+      armed_ = true;
+      queue_.post(record_.time, *this, 0);
+    } else {
+      send();
+    }
+  }
+  pumping_ = false;
+}
+
+void TracePlayer::send() {
+  if (idle_.empty()) {
+    Slot& slot = slots_.emplace_back(static_cast<tlm::tlm_mm_interface*>(this));
+    slot.payload.set_extension(&slot.extension);
+    slot.payload.set_data_ptr(data_.data());
+    slot.extension.tag = reinterpret_cast<std::uintptr_t>(&slot);
+    idle_.push_back(&slot);
+  }
+  Slot& slot = *idle_.back();
+  idle_.pop_back();
+  const auto bytes = static_cast<unsigned>(std::min<std::uint64_t>(record_.bytes, kPage - record_.address % kPage));
+  Payload& payload = slot.payload;
+  payload.set_command(record_.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
+  payload.set_address(record_.address);
+  payload.set_data_length(bytes);
+  payload.set_streaming_width(bytes);
+  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  payload.acquire();
+  slot.extension.requester = record_.requester;
+  slot.extension.pasid = record_.pasid == kNoTracePasid ? sim::kNoPasid : record_.pasid;
+  slot.due = record_.time;
+  slot.tenant = static_cast<std::uint32_t>(tables_.index_of(record_.requester));
+  if (queue_.now() > record_.time) ++delayed_;
+  ++sent_;
+  ++in_flight_;
+  record_.address += bytes;
+  record_.bytes -= bytes;
+  if (record_.bytes == 0) next_record();
+
+  tlm::tlm_phase phase = tlm::BEGIN_REQ;
+  sc_core::sc_time delay = queue_.delay();
+  unended_ = &payload;
+  const auto status = dma_out->nb_transport_fw(payload, phase, delay);
+  if (status == tlm::TLM_UPDATED && phase == tlm::END_REQ) {
+    if (unended_ == &payload) unended_ = nullptr;
+  } else if (status == tlm::TLM_COMPLETED || status == tlm::TLM_UPDATED) {
+    complete(payload);
+  }
+}
+
+tlm::tlm_sync_enum TracePlayer::answered(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
+  if (phase == tlm::BEGIN_RESP) {
+    complete(payload);
+    pump();
+    return tlm::TLM_COMPLETED;
+  }
+  if (unended_ == &payload) unended_ = nullptr;  // END_REQ
+  pump();
+  return tlm::TLM_ACCEPTED;
+}
+
+void TracePlayer::complete(Payload& payload) {
+  if (unended_ == &payload) unended_ = nullptr;
+  Slot& slot = *reinterpret_cast<Slot*>(static_cast<std::uintptr_t>(payload.get_extension<sim::RequesterExtension>()->tag));
+  Tenant& tenant = results_[slot.tenant];
+  ++(payload.is_write() ? tenant.writes : tenant.reads);
+  if (!payload.is_response_ok()) ++tenant.blocked;
+  last_answer_ = queue_.now();
+  tenant.latency.add(last_answer_ - slot.due);
+  ++answered_;
+  --in_flight_;
+  payload.release();
+}
+
+void TracePlayer::free(Payload* payload) {
+  idle_.push_back(reinterpret_cast<Slot*>(static_cast<std::uintptr_t>(payload->get_extension<sim::RequesterExtension>()->tag)));
+}
+
+tlm::tlm_sync_enum TracePlayer::interrupted(Payload& payload, tlm::tlm_phase&, sc_core::sc_time&) {
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  return tlm::TLM_COMPLETED;
+}
+
+}  // namespace iovirt::platform
