@@ -28,8 +28,9 @@ constexpr std::uint64_t bytes_of_tag(std::uint64_t tag) { return 1ull << shift_o
 constexpr std::uint64_t context_tag(std::uint32_t id) { return std::uint64_t{id} << 1 | 1; }
 constexpr std::uint16_t source_of_tag(std::uint64_t tag) { return static_cast<std::uint16_t>(tag >> 1); }
 
-/// Spreads tags over sets: the domain, at the top of a tag, counts in the low bits of the result too.
-constexpr std::uint64_t hashed(std::uint64_t tag) { return ((tag ^ tag >> 31) * 0x9e37'79b9'7f4a'7c15) >> 40; }
+/// Spreads tags over sets. Neighbouring pages go to different sets; the domain and the upper address bits, in which tenants
+/// with one layout differ, move the whole sequence.
+constexpr std::uint64_t hashed(std::uint64_t tag) { return tag ^ tag >> 3 ^ ((tag >> 20) * 0x9e37'79b9'7f4a'7c15) >> 40; }
 
 inline Fault make_fault(const Request& request, FaultReason reason, bool fault_processing_disabled) {
   Fault fault;

@@ -62,9 +62,10 @@ TEST_CASE("a larger IOTLB misses less, walks less and holds packets up less") {
 }
 
 TEST_CASE("more VMs press harder on one IOTLB") {
-  const auto results = sweep(Mode::sriov, stream(700) + kSmallPages + Settings{"traffic.size_bytes=1514", "iommu.iotlb.entries=256"},
-                             "vms", {"1", "3", "7"});
-  check_falls(results, "hit rate", hit_rate);
+  // One VM's ring and buffers fit.
+  for (const char* vms : {"3", "7"})
+    check_falls(sweep(Mode::sriov, stream(700) + kSmallPages + Settings{"traffic.size_bytes=1514", "iommu.iotlb.entries=256"}, "vms", {"1", vms}),
+                "hit rate", hit_rate);
 }
 
 TEST_CASE("larger pages miss less and read fewer tables") {
