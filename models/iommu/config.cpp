@@ -32,13 +32,25 @@ void Config::validate() const {
   check_cache("iotlb", iotlb);
   check_cache("context_cache", context_cache);
   check_cache("interrupt_entry_cache", interrupt_entry_cache);
+  check_cache("pasid_cache", pasid_cache);
+  if (scalable_mode && pasid_cache.entries == 0) refuse("pasid_cache.entries", "expected at least 1");
+  check_cache("paging_cache_l5", paging_cache_l5);
   check_cache("paging_cache_l4", paging_cache_l4);
   check_cache("paging_cache_l3", paging_cache_l3);
   check_cache("paging_cache_l2", paging_cache_l2);
   if (walkers == 0 || walkers > 256) refuse("walkers", "expected 1 to 256");
-  if (!three_level && !four_level) refuse("four_level", "expected three_level or four_level to be true");
-  if (guest_address_bits < 30 || guest_address_bits > (four_level ? 48u : 39u))
-    refuse("guest_address_bits", four_level ? "expected 30 to 48" : "expected 30 to 39 with 3-level tables only");
+  if (!three_level && !four_level && !five_level)
+    refuse("four_level", "expected three_level, four_level or five_level to be true");
+  const std::uint32_t widest = five_level ? 57 : four_level ? 48 : 39;
+  if (guest_address_bits < 30 || guest_address_bits > widest)
+    refuse("guest_address_bits", "expected 30 to " + std::to_string(widest) + ", the width of the largest tables");
+  if (pasid_bits > 20) refuse("pasid_bits", "expected 0 to 20");
+  if (scalable_mode) {
+    if (!first_stage && !second_stage) refuse("second_stage", "expected first_stage or second_stage to be true");
+    if (nested_translation && !(first_stage && second_stage))
+      refuse("nested_translation", "expected first_stage and second_stage to be true");
+    if (first_stage_five_level && !first_stage) refuse("first_stage_five_level", "expected first_stage to be true");
+  }
   if (host_address_bits < 32 || host_address_bits > 52) refuse("host_address_bits", "expected 32 to 52");
   if (pages_1g && !pages_2m) refuse("pages_1g", "expected pages_2m to be true too");
   if (max_address_mask > 36) refuse("max_address_mask", "expected 0 to 36");
@@ -63,19 +75,26 @@ void Config::validate() const {
 
 std::uint64_t Config::capability() const {
   using namespace reg::cap;
-  return ND::of(6) | SAGAW::of((three_level ? 2u : 0u) | (four_level ? 4u : 0u)) | MGAW::of(guest_address_bits - 1) |
+  return ND::of(6) | SAGAW::of((three_level ? 2u : 0u) | (four_level ? 4u : 0u) | (five_level ? 8u : 0u)) | MGAW::of(guest_address_bits - 1) |
          ZLR::of(zero_length_reads) | FRO::of(reg::kFaultRecords / 16) |
          SLLPS::of((pages_2m ? 1u : 0u) | (pages_1g ? 2u : 0u)) | PSI::of(1) | NFR::of(fault_records - 1) |
          MAMV::of(max_address_mask) | DWD::of(1) | DRD::of(1) | PI::of(posted_interrupts) |
          RWBF::of(write_buffer_flush) | PLMR::of(protected_low_range) | PHMR::of(protected_high_range) |
-         CM::of(caching_mode) | ESIRTPS::of(flush_on_interrupt_pointer) | ESRTPS::of(flush_on_root_pointer);
+         CM::of(caching_mode) | ESIRTPS::of(flush_on_interrupt_pointer) | ESRTPS::of(flush_on_root_pointer) |
+         FL1GP::of(scalable_mode && first_stage && first_stage_1g) | FL5LP::of(scalable_mode && first_stage_five_level);
 }
 
 std::uint64_t Config::extended_capability() const {
   using namespace reg::ecap;
-  return C::of(1) | QI::of(1) | IR::of(interrupt_remapping) | EIM::of(extended_interrupt_mode) |
-         PT::of(pass_through) | IRO::of(reg::kIVA / 16) | MHMV::of(interrupt_remapping ? 0xf : 0) | DT::of(device_tlbs) |
-         DIT::of(device_tlb_throttle) | PRS::of(page_requests) | PDS::of(page_requests) | SMTS::of(scalable_mode);
+  std::uint64_t scalable = 0;
+  if (scalable_mode)
+    scalable = SMTS::of(1) | RPS::of(1) | FSTS::of(first_stage) | SSTS::of(second_stage) | NEST::of(nested_translation) |
+               SSADS::of(second_stage_dirty) | SMPWCS::of(page_walk_snoop) | SRS::of(supervisor_requests) |
+               ERS::of(execute_requests) | EAFS::of(extended_accessed) | ADMS::of(abort_dma) | PASID::of(pasid_bits != 0) |
+               PSS::of(pasid_bits != 0 ? pasid_bits - 1 : 0);
+  return scalable | C::of(1) | QI::of(1) | IR::of(interrupt_remapping) | EIM::of(extended_interrupt_mode) |
+         PT::of(pass_through) | SC::of(snoop_control) | IRO::of(reg::kIVA / 16) | MHMV::of(interrupt_remapping ? 0xf : 0) | DT::of(device_tlbs) |
+         DIT::of(device_tlb_throttle) | PRS::of(page_requests) | PDS::of(page_requests);
 }
 
 }  // namespace iovirt::iommu

@@ -39,6 +39,8 @@ struct Config {
   SetIndex iotlb_index = SetIndex::hashed;
   CacheConfig context_cache{64, 4, Replacement::lru};
   CacheConfig interrupt_entry_cache{64, 4, Replacement::lru};
+  CacheConfig pasid_cache{64, 4, Replacement::lru};
+  CacheConfig paging_cache_l5{4, 4, Replacement::lru};   ///< level 5 entries: each covers 256 TB
   CacheConfig paging_cache_l4{4, 4, Replacement::lru};   ///< level 4 entries: each covers 512 GB
   CacheConfig paging_cache_l3{16, 4, Replacement::lru};  ///< 1 GB
   CacheConfig paging_cache_l2{32, 4, Replacement::lru};  ///< 2 MB
@@ -80,6 +82,21 @@ struct Config {
   bool protected_high_range = true;
   bool flush_on_root_pointer = false;
   bool flush_on_interrupt_pointer = false;
+  bool five_level = false;
+  bool snoop_control = true;
+  // of scalable mode: without it none of these is there
+  std::uint32_t pasid_bits = 20;
+  bool first_stage = true;
+  bool second_stage = true;
+  bool nested_translation = true;
+  bool first_stage_five_level = false;
+  bool first_stage_1g = true;
+  bool second_stage_dirty = true;
+  bool page_walk_snoop = true;
+  bool supervisor_requests = true;
+  bool execute_requests = true;
+  bool extended_accessed = true;
+  bool abort_dma = true;
 
   /// Throws std::invalid_argument naming the key ("iotlb.ways: ...") when no hardware could be like this.
   void validate() const;
@@ -94,6 +111,8 @@ struct Config {
     visit("iotlb_index", self.iotlb_index, {.doc = "what selects an IOTLB set"});
     visit("context_cache", self.context_cache, {.doc = "context entries, tagged by source id"});
     visit("interrupt_entry_cache", self.interrupt_entry_cache, {.doc = "interrupt-remapping table entries"});
+    visit("pasid_cache", self.pasid_cache, {.doc = "PASID-table entries, tagged by source id and PASID"});
+    visit("paging_cache_l5", self.paging_cache_l5, {.doc = "level 5 paging entries (256 TB each)"});
     visit("paging_cache_l4", self.paging_cache_l4, {.doc = "level 4 paging entries (512 GB each)"});
     visit("paging_cache_l3", self.paging_cache_l3, {.doc = "level 3 paging entries (1 GB each)"});
     visit("paging_cache_l2", self.paging_cache_l2, {.doc = "level 2 paging entries (2 MB each)"});
@@ -105,7 +124,7 @@ struct Config {
     visit("invalidation_ns", self.invalidation_ns, {.unit = "ns", .doc = "carrying out one invalidation, fetch apart", .min = 0, .max = 1e6});
     visit("register_ns", self.register_ns, {.unit = "ns", .doc = "one register access", .min = 0, .max = 1e6});
     visit("device_tlb_timeout_ns", self.device_tlb_timeout_ns, {.unit = "ns", .doc = "a device that has not completed an invalidation by then is given up (ITE); 0: never", .min = 0, .max = 1e11});
-    visit("guest_address_bits", self.guest_address_bits, {.unit = "bits", .doc = "CAP.MGAW: DMA addresses beyond fault", .min = 30, .max = 48});
+    visit("guest_address_bits", self.guest_address_bits, {.unit = "bits", .doc = "CAP.MGAW: DMA addresses beyond fault", .min = 30, .max = 57});
     visit("host_address_bits", self.host_address_bits, {.unit = "bits", .doc = "table address bits beyond are reserved", .min = 32, .max = 52});
     visit("three_level", self.three_level, {.doc = "CAP.SAGAW: 39-bit tables"});
     visit("four_level", self.four_level, {.doc = "CAP.SAGAW: 48-bit tables"});
@@ -129,6 +148,20 @@ struct Config {
     visit("protected_high_range", self.protected_high_range, {.doc = "CAP.PHMR: another one, anywhere"});
     visit("flush_on_root_pointer", self.flush_on_root_pointer, {.doc = "CAP.ESRTPS: a new root table empties the caches"});
     visit("flush_on_interrupt_pointer", self.flush_on_interrupt_pointer, {.doc = "CAP.ESIRTPS: so does a new interrupt-remapping table"});
+    visit("five_level", self.five_level, {.doc = "CAP.SAGAW: 57-bit second-stage tables"});
+    visit("snoop_control", self.snoop_control, {.doc = "ECAP.SC: SNP of second-stage entries, PGSNP"});
+    visit("pasid_bits", self.pasid_bits, {.unit = "bits", .doc = "ECAP.PASID, PSS; 0: requests with PASID are blocked", .min = 0, .max = 20});
+    visit("first_stage", self.first_stage, {.doc = "ECAP.FSTS: first-stage translation"});
+    visit("second_stage", self.second_stage, {.doc = "ECAP.SSTS: second-stage translation in scalable mode"});
+    visit("nested_translation", self.nested_translation, {.doc = "ECAP.NEST"});
+    visit("first_stage_five_level", self.first_stage_five_level, {.doc = "CAP.FS5LP: 57-bit first-stage tables"});
+    visit("first_stage_1g", self.first_stage_1g, {.doc = "CAP.FS1GP: 1 GB first-stage pages"});
+    visit("second_stage_dirty", self.second_stage_dirty, {.doc = "ECAP.SSADS: accessed and dirty bits of the second stage"});
+    visit("page_walk_snoop", self.page_walk_snoop, {.doc = "ECAP.SMPWCS: walks may be coherent (PWSNP), as setting accessed and dirty bits needs"});
+    visit("supervisor_requests", self.supervisor_requests, {.doc = "ECAP.SRS: SRE, RID_PRIV"});
+    visit("execute_requests", self.execute_requests, {.doc = "ECAP.ERS: ERE, NXE, SMEP"});
+    visit("extended_accessed", self.extended_accessed, {.doc = "ECAP.EAFS: EAFE"});
+    visit("abort_dma", self.abort_dma, {.doc = "ECAP.ADMS: RTADDR.TTM 3 blocks every request"});
   }
 };
 

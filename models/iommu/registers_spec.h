@@ -33,7 +33,7 @@ using RWBF = Field<4>;
 using PLMR = Field<5>;
 using PHMR = Field<6>;
 using CM = Field<7>;
-using SAGAW = Field<12, 8>;  ///< bit 1: 3 levels, bit 2: 4 levels
+using SAGAW = Field<12, 8>;  ///< bit 1: 3 levels, bit 2: 4 levels, bit 3: 5 levels
 using MGAW = Field<21, 16>;  ///< bits - 1
 using ZLR = Field<22>;
 using FRO = Field<33, 24>;
@@ -43,9 +43,11 @@ using NFR = Field<47, 40>;  ///< records - 1
 using MAMV = Field<53, 48>;
 using DWD = Field<54>;
 using DRD = Field<55>;
+using FL1GP = Field<56>;
 using PI = Field<59>;
 using ESIRTPS = Field<62>;
 using ESRTPS = Field<63>;
+using FL5LP = Field<60>;
 }  // namespace cap
 
 namespace ecap {
@@ -55,12 +57,25 @@ using DT = Field<2>;
 using IR = Field<3>;
 using EIM = Field<4>;
 using PT = Field<6>;
+using SC = Field<7>;
 using IRO = Field<17, 8>;
 using MHMV = Field<23, 20>;
+using NEST = Field<26>;
 using PRS = Field<29>;
+using ERS = Field<30>;
+using SRS = Field<31>;
+using EAFS = Field<34>;
+using PSS = Field<39, 35>;  ///< PASID bits - 1
+using PASID = Field<40>;
 using DIT = Field<41>;
 using PDS = Field<42>;
 using SMTS = Field<43>;
+using SSADS = Field<45>;
+using SSTS = Field<46>;
+using FSTS = Field<47>;
+using SMPWCS = Field<48>;
+using RPS = Field<49>;
+using ADMS = Field<52>;
 }  // namespace ecap
 
 namespace ccmd {

@@ -21,6 +21,7 @@ struct Request {
   std::uint8_t address_type = 0;  ///< 0 untranslated, 1 translation request, 2 translated
   bool privileged = false;
   bool execute = false;
+  bool page_request = false;         ///< asks only whether the function may send page requests (PRE)
   bool no_write = false;             ///< a translation request that asks for no right to write (NW)
   std::uint32_t pasid = kNoPasid;    ///< 20 bits, of the PASID prefix
 };

@@ -25,9 +25,14 @@ class SetAssociative {
 
   /// The entry, or nullptr. REQUIRES: tag != 0. `index` selects the set; its low bits count.
   const Value* find(std::uint64_t tag, std::uint64_t index) {
+    return find(tag, index, [](const Value&) { return true; });
+  }
+  /// Where the tag alone does not tell values apart: the one for which same(value) holds.
+  template <class Same>
+  const Value* find(std::uint64_t tag, std::uint64_t index, Same&& same) {
     const std::size_t first = first_of(index);
     for (std::size_t i = first; i < first + ways_; ++i)
-      if (tags_[i] == tag) {
+      if (tags_[i] == tag && same(values_[i])) {
         if (replacement_ == Replacement::lru) ages_[i] = ++clock_;
         return &values_[i];
       }
@@ -35,8 +40,12 @@ class SetAssociative {
   }
 
   void insert(std::uint64_t tag, std::uint64_t index, const Value& value) {
+    insert(tag, index, value, [](const Value&) { return true; });
+  }
+  template <class Same>
+  void insert(std::uint64_t tag, std::uint64_t index, const Value& value, Same&& same) {
     if (ways_ == 0) return;
-    const std::size_t slot = place(tag, first_of(index));
+    const std::size_t slot = place(tag, first_of(index), same);
     if (tags_[slot] == 0) ++used_;
     tags_[slot] = tag;
     values_[slot] = value;
@@ -67,11 +76,12 @@ class SetAssociative {
  private:
   std::size_t first_of(std::uint64_t index) const { return static_cast<std::size_t>(index & set_mask_) * ways_; }
 
-  std::size_t place(std::uint64_t tag, std::size_t first) {
+  template <class Same>
+  std::size_t place(std::uint64_t tag, std::size_t first, Same&& same) {
     std::size_t free = ~std::size_t{0};
     std::size_t oldest = first;
     for (std::size_t i = first; i < first + ways_; ++i) {
-      if (tags_[i] == tag) return i;
+      if (tags_[i] == tag && same(values_[i])) return i;
       if (tags_[i] == 0 && free == ~std::size_t{0}) free = i;
       if (ages_[i] < ages_[oldest]) oldest = i;
     }

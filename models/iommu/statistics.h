@@ -16,12 +16,15 @@ struct Statistics {
   std::uint64_t untranslated = 0;     ///< of them: while translation was off, or passed through by their context entry
   std::uint64_t context_hits = 0;
   std::uint64_t context_misses = 0;
+  std::uint64_t pasid_hits = 0;       ///< PASID cache, scalable mode
+  std::uint64_t pasid_misses = 0;
   std::uint64_t iotlb_hits = 0;
   std::uint64_t iotlb_misses = 0;
   std::uint64_t merged_misses = 0;    ///< misses that another request's walk answered
   std::uint64_t paging_cache_hits = 0;  ///< walks that did not have to begin at the top table
   std::uint64_t walks = 0;
-  std::uint64_t memory_reads = 0;     ///< of root, context, paging and interrupt-remapping entries
+  std::uint64_t memory_reads = 0;     ///< of root, context, PASID, paging and interrupt-remapping entries
+  std::uint64_t table_updates = 0;    ///< atomic updates of accessed and dirty bits; those that must be repeated count too
   std::uint64_t queue_reads = 0;      ///< of invalidation descriptors
   std::uint64_t invalidations = 0;    ///< context, IOTLB and interrupt-entry; queued or through registers
   std::uint64_t waits = 0;            ///< invalidation wait descriptors

@@ -33,15 +33,93 @@ inline constexpr std::uint64_t kReservedHigh = 0xffff'ffff'ff00'0080;
 enum TranslationType : std::uint8_t { multi_level = 0, with_device_tlb = 1, pass_through = 2 };
 }  // namespace context_entry
 
-/// Second-stage paging entry, 8 bytes (9.10). Bits 10:8 (A, D) and 62:52 but TM are ignored, SNP is stored.
+/// Root entry, scalable, 16 bytes: one half of this form for devices 0 to 15 of the bus, one for 16 to 31 (9.2).
+namespace scalable_root_entry {
+inline constexpr unsigned kBytes = 16;
+using P = Field<0>;
+using CTP = Field<63, 12>;
+inline constexpr std::uint64_t kReserved = Field<11, 1>::mask;
+}  // namespace scalable_root_entry
+
+/// Context entry, scalable, 32 bytes (9.4).
+namespace scalable_context_entry {
+inline constexpr unsigned kBytes = 32;
+using P = Field<0>;
+using FPD = Field<1>;
+using DTE = Field<2>;
+using PASIDE = Field<3>;
+using PRE = Field<4>;
+using PDTS = Field<11, 9>;  ///< 2^(PDTS+7) directory entries
+using PASIDDIRPTR = Field<63, 12>;
+inline constexpr std::uint64_t kReserved0 = Field<8, 5>::mask;
+using RID_PASID = Field<19, 0>;  // second word
+using RID_PRIV = Field<20>;
+inline constexpr std::uint64_t kReserved1 = Field<63, 21>::mask;
+}  // namespace scalable_context_entry
+
+/// PASID-directory entry, 8 bytes (9.5), by PASID[19:6].
+namespace pasid_directory_entry {
+inline constexpr unsigned kBytes = 8;
+using P = Field<0>;
+using FPD = Field<1>;
+using SMPTBLPTR = Field<63, 12>;
+inline constexpr std::uint64_t kReserved = Field<11, 2>::mask;
+}  // namespace pasid_directory_entry
+
+/// PASID-table entry, 64 bytes (9.6), by PASID[5:0]. ERE, NXE and SMEP exist with ECAP.ERS only.
+namespace pasid_entry {
+inline constexpr unsigned kBytes = 64;
+using P = Field<0>;
+using FPD = Field<1>;
+using AW = Field<4, 2>;  ///< as a legacy context entry's
+using PGTT = Field<8, 6>;
+using SSADE = Field<9>;
+using SSPTPTR = Field<63, 12>;
+inline constexpr std::uint64_t kReserved0 = Field<5>::mask | Field<11, 10>::mask;
+using DID = Field<15, 0>;  // second word
+using PWSNP = Field<23>;
+using PGSNP = Field<24>;
+inline constexpr std::uint64_t kReserved1 = Field<22, 16>::mask | Field<63, 25>::mask;
+using SRE = Field<0>;  // third word
+using ERE = Field<1>;
+using FSPM = Field<3, 2>;  ///< 0: 4 levels, 1: 5 levels
+using WPE = Field<4>;
+using NXE = Field<5>;
+using SMEP = Field<6>;
+using EAFE = Field<7>;
+using FSPTPTR = Field<63, 12>;
+inline constexpr std::uint64_t kReserved2 = Field<11, 8>::mask;
+enum Type : std::uint8_t { first_stage = 1, second_stage = 2, nested = 3, pass_through = 4 };
+}  // namespace pasid_entry
+
+/// Second-stage paging entry, 8 bytes (9.10). A and D are ignored without SSADE, bits 62:52 but TM always.
 namespace paging_entry {
 inline constexpr unsigned kBytes = 8;
 using R = Field<0>;
 using W = Field<1>;
 using PS = Field<7>;
+using A = Field<8>;
+using D = Field<9>;
 using SNP = Field<11>;
 using Address = Field<51, 12>;
+using TM = Field<62>;
 }  // namespace paging_entry
+
+/// First-stage paging entry, 8 bytes (9.7): the processor's format.
+namespace first_stage_entry {
+inline constexpr unsigned kBytes = 8;
+using P = Field<0>;
+using RW = Field<1>;
+using US = Field<2>;
+using A = Field<5>;
+using D = Field<6>;
+using PS = Field<7>;
+using G = Field<8>;
+using EA = Field<10>;  ///< extended accessed, with EAFE
+using Address = Field<51, 12>;
+using XD = Field<63>;  ///< with NXE
+inline constexpr std::uint64_t kLargePat = Field<12>::mask;  ///< of a large page: not part of its address
+}  // namespace first_stage_entry
 
 /// Interrupt-remapping table entry, 16 bytes (9.12 remapped, 9.13 posted).
 namespace irte {

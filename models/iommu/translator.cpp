@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// The caches' side of translation: lookup and invalidation. The walk is in walk.cpp.
+// Answers from the caches, and the rules that cached and walked translations share.
 
 #include "models/iommu/translator.h"
 
@@ -14,136 +14,241 @@ Translator::Translator(const Config& config, Statistics& statistics)
       statistics_(statistics),
       beyond_host_(~0ull << config.host_address_bits),
       contexts_(config.context_cache),
+      pasids_(config.scalable_mode ? config.pasid_cache : CacheConfig{}),
       pages_(config.iotlb),
       l2_(config.paging_cache_l2),
       l3_(config.paging_cache_l3),
-      l4_(config.paging_cache_l4) {
+      l4_(config.paging_cache_l4),
+      l5_(config.paging_cache_l5) {
   active_.reserve(config.walkers);
 }
 
-std::uint64_t Translator::page_set(std::uint64_t tag) const {
-  return config_.iotlb_index == SetIndex::hashed ? hashed(tag) : page_of_tag(tag);
+void Translator::set_root(std::uint64_t rtaddr) {
+  root_ = rtaddr & ~0xfffull;
+  mode_ = static_cast<Mode>((rtaddr >> 10) & 3);
+  if (mode_ == Mode::scalable && !config_.scalable_mode) mode_ = Mode::reserved;
+  if (mode_ == Mode::abort && !config_.abort_dma) mode_ = Mode::reserved;
 }
 
-const Translator::Page* Translator::find_page(std::uint16_t domain, std::uint64_t address, unsigned& shift) {
+// -- rules ---------------------------------------------------------------------------------------------------------
+
+FaultReason Translator::check_mode(const Request& request) const {
+  switch (mode_) {
+    case Mode::legacy:
+      if (request.page_request) return FaultReason::page_request_in_legacy_mode;
+      return request.pasid != kNoPasid ? FaultReason::pasid_in_legacy_mode : FaultReason::none;
+    case Mode::scalable: return FaultReason::none;
+    case Mode::reserved: return FaultReason::root_table_mode_invalid;
+    case Mode::abort: return FaultReason::dma_aborted;
+  }
+  return FaultReason::none;
+}
+
+FaultReason Translator::check_context(const Request& request, const ContextInfo& context) const {
+  if (request.address_type != 0 && !context.device_tlb)
+    return context.scalable ? FaultReason::device_tlb_disabled : FaultReason::translation_type_blocked;
+  if (context.scalable) {
+    if (request.page_request && !context.page_requests) return FaultReason::page_requests_disabled;
+    if (request.pasid != kNoPasid) {
+      if (!context.pasids_enabled) return FaultReason::pasids_disabled;
+      if (request.pasid >> context.pasid_bits || request.pasid >> config_.pasid_bits) return FaultReason::pasid_too_large;
+    }
+  }
+  if (request.address_type == 2) {  // a host address already
+    if (is_interrupt_address(request.address))
+      return context.scalable ? FaultReason::scalable_interrupt_range : FaultReason::output_in_interrupt_range;
+    if (request.address & beyond_host_)
+      return context.scalable ? FaultReason::address_beyond_host : FaultReason::address_beyond_width;
+  }
+  return FaultReason::none;
+}
+
+bool Translator::needs_no_tables(const Request& request) { return request.address_type == 2 || request.page_request; }
+
+Request Translator::effective(const Request& request, const ContextInfo& context) {
+  Request result = request;
+  if (request.pasid != kNoPasid) return result;
+  result.privileged = context.privileged;  // these two travel with the PASID only
+  result.execute = false;
+  return result;
+}
+
+unsigned Translator::second_stage_bits(const AddressSpace& space) const {
+  const unsigned table_bits = 12u + 9u * space.second_levels;
+  return table_bits < config_.guest_address_bits ? table_bits : config_.guest_address_bits;
+}
+
+std::uint32_t Translator::second_key(const AddressSpace& space) {
+  return space.second_dirty ? space_key::kTracked : space_key::kSecond;
+}
+
+FaultReason Translator::check_space(const Request& request, const AddressSpace& space) const {
+  using Kind = AddressSpace::Kind;
+  if (space.legacy) {
+    if (space.kind == Kind::pass_through || (request.address >> second_stage_bits(space)) == 0) return FaultReason::none;
+    return FaultReason::address_beyond_width;
+  }
+  if (space.kind == Kind::pass_through) {
+    if (is_interrupt_address(request.address)) return FaultReason::scalable_interrupt_range;
+    return request.address & beyond_host_ ? FaultReason::address_beyond_host : FaultReason::none;
+  }
+  if (space.kind == Kind::second_stage)
+    return (request.address >> second_stage_bits(space)) != 0 ? FaultReason::second_stage_address_beyond_width : FaultReason::none;
+  if (request.execute && !space.execute_requests) return FaultReason::execute_requests_disabled;
+  if (request.privileged && !space.supervisor_requests) return FaultReason::supervisor_requests_disabled;
+  const unsigned unused = 64 - (12 + 9 * space.first_levels);
+  const std::uint64_t canonical = static_cast<std::uint64_t>(static_cast<std::int64_t>(request.address << unused) >> unused);
+  return canonical != request.address ? FaultReason::address_not_canonical : FaultReason::none;
+}
+
+bool Translator::grants_write(const Request& request, const AddressSpace& space, std::uint8_t page) {
+  if (!(page & rights::kWrite)) return false;
+  if (!space.has_first()) return true;
+  if (request.privileged) return (page & rights::kFirstWrite) || !space.write_protect;
+  return (page & rights::kUser) && (page & rights::kFirstWrite);
+}
+
+FaultReason Translator::check_rights(const Request& request, const AddressSpace& space, std::uint8_t page) const {
+  if (space.has_first()) {
+    if (!request.privileged && !(page & rights::kUser)) return FaultReason::user_access_denied;
+    if (request.execute && !(page & rights::kExecute)) return FaultReason::execute_denied;
+    if (request.execute && request.privileged && space.supervisor_no_execute && (page & rights::kUser))
+      return FaultReason::execute_denied;
+  }
+  if (request.write) {
+    if (grants_write(request, space, page)) return FaultReason::none;
+    return space.legacy ? FaultReason::no_write_permission : FaultReason::scalable_no_write_permission;
+  }
+  if ((page & rights::kRead) || (request.zero_length && config_.zero_length_reads && (page & rights::kWrite)))
+    return FaultReason::none;
+  return space.legacy ? FaultReason::no_read_permission : FaultReason::scalable_no_read_permission;
+}
+
+bool Translator::dirties(const Request& request, const AddressSpace& space, std::uint8_t page) {
+  if (request.address_type == 1) return !request.no_write && grants_write(request, space, page);
+  return request.write;
+}
+
+// -- caches --------------------------------------------------------------------------------------------------------
+
+std::uint64_t Translator::page_set(std::uint64_t tag, std::uint32_t key) const {
+  return config_.iotlb_index == SetIndex::hashed ? hashed(tag, key) : page_of_tag(tag);
+}
+
+const Translator::Page* Translator::find_page(const AddressSpace& space, std::uint64_t address, unsigned& shift) {
+  address = tagged_address(address);
   for (unsigned size = 0; size < 3; ++size) {
     if (pages_of_size_[size] == 0) continue;
     shift = kPageShift[size];
-    const std::uint64_t tag = page_tag(domain, address, size);
-    if (const Page* page = pages_.find(tag, page_set(tag))) return page;
+    const std::uint64_t tag = page_tag(space.domain, address, size);
+    const auto same = [&](const Page& page) { return page.key == space.key; };
+    if (const Page* page = pages_.find(tag, page_set(tag, space.key), same)) return page;
   }
   return nullptr;
 }
 
-FaultReason Translator::check_context(const Request& request, const ContextInfo& context) const {
-  // Translation requests and translated requests need TT = 1, which needs device-TLBs (9.3).
-  if (request.address_type != 0) return FaultReason::translation_type_blocked;
-  if (context.pass_through) return FaultReason::none;
-  const unsigned table_bits = 12 + 9 * context.levels;
-  const unsigned bits = table_bits < config_.guest_address_bits ? table_bits : config_.guest_address_bits;
-  return (request.address >> bits) != 0 ? FaultReason::address_beyond_width : FaultReason::none;
+void Translator::insert_page(const Walk& walk, unsigned size, const Page& page) {
+  const std::uint64_t tag = page_tag(walk.space.domain, tagged_address(walk.request.address), size);
+  if (!walk.may_cache(address_of_tag(tag), address_of_tag(tag) + (bytes_of_tag(tag) - 1))) return;
+  pages_.insert(tag, page_set(tag, page.key), page, [&](const Page& other) { return other.key == page.key; });
+  ++pages_of_size_[size];
+  keyed_pages_ = keyed_pages_ || page.key != 0;
+}
+
+const Translator::Directory* Translator::find_directory(std::uint16_t domain, std::uint32_t key, std::uint64_t address, unsigned level) {
+  const std::uint64_t tag = page_tag(domain, address, level - 1);
+  const auto same = [key](const Directory& directory) { return directory.key == key; };
+  const Directory* directory = directory_cache(level).find(tag, hashed(tag, key), same);
+  if (directory) ++statistics_.paging_cache_hits;
+  return directory;
+}
+
+void Translator::insert_directory(const Walk& walk, std::uint64_t address, unsigned level, const Directory& directory) {
+  const std::uint64_t tag = page_tag(walk.space.domain, address, level - 1);
+  if (!walk.may_cache(address_of_tag(tag), address_of_tag(tag) + (bytes_of_tag(tag) - 1))) return;
+  directory_cache(level).insert(tag, hashed(tag, directory.key), directory,
+                                [&](const Directory& other) { return other.key == directory.key; });
 }
 
 Translator::Answer Translator::use_page(const Page& page, unsigned shift, const Request& request,
-                                        const ContextInfo& context, Translation& translation, Fault& fault) const {
-  const bool allowed = request.write ? page.writable
-                                     : page.readable || (request.zero_length && config_.zero_length_reads && page.writable);
-  const std::uint64_t offset = request.address & ((1ull << shift) - 1);
-  FaultReason reason = FaultReason::none;
-  if (!allowed)
-    reason = request.write ? FaultReason::no_write_permission : FaultReason::no_read_permission;
-  else if (is_interrupt_address(page.base + offset))
-    reason = FaultReason::output_in_interrupt_range;
+                                        const AddressSpace& space, Translation& translation, Fault& fault) const {
+  const std::uint64_t address = page.base + (request.address & ((1ull << shift) - 1));
+  FaultReason reason = check_rights(request, space, page.rights);
+  if (request.address_type == 1) {
+    const bool any = is_accessible(request, space, page.rights) && !is_interrupt_address(address);
+    translation = Translation{address, 1ull << shift};
+    translation.readable = any && (page.rights & rights::kRead);
+    translation.writable = any && !request.no_write && grants_write(request, space, page.rights);
+    translation.executable = translation.readable && request.execute && (page.rights & rights::kExecute) != 0 &&
+                             reason != FaultReason::execute_denied;
+    translation.global = page.rights & rights::kGlobal;
+    translation.snoop = page.rights & rights::kSnoop;
+    return translation.writable && !(page.rights & rights::kDirty) ? Answer::miss : Answer::translated;
+  }
+  if (reason == FaultReason::none && is_interrupt_address(address))
+    reason = space.legacy ? FaultReason::output_in_interrupt_range : FaultReason::scalable_interrupt_range;
   if (reason != FaultReason::none) {
-    fault = make_fault(request, reason, context.fault_processing_disabled);
+    fault = make_fault(request, reason, space.fault_processing_disabled);
     return Answer::faulted;
   }
-  translation = {page.base + offset, 1ull << shift};
+  if (request.write && !(page.rights & rights::kDirty)) return Answer::miss;  // a walk sets the dirty bit
+  translation = {address, 1ull << shift};
+  translation.snoop = page.rights & rights::kSnoop;
   return Answer::translated;
 }
 
+bool Translator::is_accessible(const Request& request, const AddressSpace& space, std::uint8_t page) {
+  return !space.has_first() || request.privileged || (page & rights::kUser);
+}
+
 Translator::Answer Translator::lookup(const Request& request, Translation& translation, Fault& fault, bool count) {
+  FaultReason reason = check_mode(request);
+  if (reason != FaultReason::none) {
+    fault = make_fault(request, reason, false);
+    return Answer::faulted;
+  }
   const ContextInfo* context = contexts_.find(context_tag(request.source), hashed(context_tag(request.source)));
   if (!context) {
     if (count) ++statistics_.context_misses;
     return Answer::miss;
   }
   if (count) ++statistics_.context_hits;
-  const FaultReason reason = check_context(request, *context);
+  reason = check_context(request, *context);
   if (reason != FaultReason::none) {
     fault = make_fault(request, reason, context->fault_processing_disabled);
     return Answer::faulted;
   }
-  if (context->pass_through) {
+  if (needs_no_tables(request)) {
     if (count) ++statistics_.untranslated;
     translation = {request.address, 0};
     return Answer::translated;
   }
+  if (!context->scalable) return lookup(request, context->space, translation, fault, count);
+
+  const std::uint64_t tag = pasid_tag(request.source, request.pasid != kNoPasid ? request.pasid : context->rid_pasid);
+  const AddressSpace* space = pasids_.find(tag, hashed(tag));
+  if (count) ++(space ? statistics_.pasid_hits : statistics_.pasid_misses);
+  return space ? lookup(effective(request, *context), *space, translation, fault, count) : Answer::miss;
+}
+
+Translator::Answer Translator::lookup(const Request& request, const AddressSpace& space, Translation& translation,
+                                      Fault& fault, bool count) {
+  const FaultReason reason = check_space(request, space);
+  if (reason != FaultReason::none) {
+    fault = make_fault(request, reason, space.fault_processing_disabled);
+    return Answer::faulted;
+  }
+  if (space.kind == AddressSpace::Kind::pass_through) {
+    if (count) ++statistics_.untranslated;
+    translation = {request.address, 0};
+    translation.snoop = space.page_snoop;
+    return Answer::translated;
+  }
   unsigned shift = 0;
-  const Page* page = find_page(context->domain, request.address, shift);
-  if (count) ++(page ? statistics_.iotlb_hits : statistics_.iotlb_misses);
-  return page ? use_page(*page, shift, request, *context, translation, fault) : Answer::miss;
-}
-
-void Translator::invalidate(const ContextInvalidation& invalidation) {
-  switch (invalidation.granularity) {
-    case Granularity::global: contexts_.clear(); break;
-    case Granularity::domain:
-      contexts_.erase_if([&](std::uint64_t, const ContextInfo& c) { return c.domain == invalidation.domain; });
-      break;
-    case Granularity::selective:
-      contexts_.erase_if([&](std::uint64_t tag, const ContextInfo&) { return invalidation.covers(source_of_tag(tag)); });
-      break;
-  }
-  for (Walk* walk : active_)
-    if (invalidation.granularity == Granularity::global || walk->stage != Walk::Stage::paging ||
-        (invalidation.granularity == Granularity::domain && walk->context.domain == invalidation.domain) ||
-        (invalidation.granularity == Granularity::selective && invalidation.covers(walk->request.source)))
-      walk->cacheable = false;
-}
-
-void Translator::invalidate(const IotlbInvalidation& invalidation) {
-  const bool selective = invalidation.granularity == Granularity::selective;
-  const std::uint64_t first = invalidation.first();
-  const std::uint64_t last = first + (invalidation.bytes() - 1);
-  const auto overlaps = [&](std::uint64_t tag) {
-    const std::uint64_t begin = address_of_tag(tag);
-    return begin <= last && begin + (bytes_of_tag(tag) - 1) >= first;
-  };
-  const auto goes = [&](std::uint64_t tag, const auto&) {
-    return domain_of_tag(tag) == invalidation.domain && (!selective || overlaps(tag));
-  };
-  if (invalidation.granularity == Granularity::global) {
-    pages_.clear();
-    l2_.clear();
-    l3_.clear();
-    l4_.clear();
-  } else {
-    if (selective && invalidation.address_mask == 0) {
-      for (unsigned size = 0; size < 3; ++size) {
-        if (pages_of_size_[size] == 0) continue;
-        const std::uint64_t tag = page_tag(invalidation.domain, first, size);
-        pages_.erase(tag, page_set(tag));
-      }
-    } else {
-      pages_.erase_if(goes);
-    }
-    if (!selective || !invalidation.leaf_only) {
-      l2_.erase_if(goes);
-      l3_.erase_if(goes);
-      l4_.erase_if(goes);
-    }
-  }
-  if (pages_.used() == 0) pages_of_size_[0] = pages_of_size_[1] = pages_of_size_[2] = 0;
-  // A walk that has read paging entries may hold old ones: what it finds there must not be cached.
-  for (Walk* walk : active_) {
-    if (walk->stage != Walk::Stage::paging) continue;
-    if (invalidation.granularity != Granularity::global && walk->context.domain != invalidation.domain) continue;
-    if (selective)
-      walk->overtaken_by(first, last);
-    else
-      walk->cacheable = false;
-  }
+  const Page* page = find_page(space, request.address, shift);
+  const Answer answer = page ? use_page(*page, shift, request, space, translation, fault) : Answer::miss;
+  if (count) ++(answer == Answer::miss ? statistics_.iotlb_misses : statistics_.iotlb_hits);
+  return answer;
 }
 
 }  // namespace iovirt::iommu

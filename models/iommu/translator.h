@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// DMA remapping, legacy mode: the caches, and the walk as a machine that asks for one memory read at a time, so that
-// whoever drives it decides when each read happens and how many walks overlap.
+// DMA remapping: the caches, and the walk through the tables in memory (walk.h).
 #pragma once
 
 #include <cstdint>
@@ -22,8 +21,8 @@ class Translator {
   /// REQUIRES: a validated configuration. Both must outlive it.
   Translator(const Config& config, Statistics& statistics);
 
-  /// The root-table pointer in force (GCMD.SRTP). Caches keep what they hold.
-  void set_root(std::uint64_t rtaddr) { root_ = rtaddr & ~0xfffull; }
+  /// The root-table pointer and the translation table mode in force (RTADDR, by GCMD.SRTP). Caches keep what they hold.
+  void set_root(std::uint64_t rtaddr);
 
   enum class Answer : std::uint8_t { translated, miss, faulted };
   /// From the caches alone. `count` is false when the same request asks again.
@@ -40,48 +39,95 @@ class Translator {
 
   void invalidate(const ContextInvalidation& invalidation);
   void invalidate(const IotlbInvalidation& invalidation);
-  void invalidate(const PasidCacheInvalidation&) {}  // legacy mode caches nothing of PASIDs
-  void invalidate(const PasidIotlbInvalidation&) {}
+  void invalidate(const PasidCacheInvalidation& invalidation);
+  void invalidate(const PasidIotlbInvalidation& invalidation);
 
  private:
+  enum class Mode : std::uint8_t { legacy = 0, scalable = 1, reserved = 2, abort = 3 };  ///< RTADDR.TTM
   struct Page {
     std::uint64_t base;
-    bool readable;
-    bool writable;
+    std::uint32_t key;
+    std::uint8_t rights;
   };
   struct Directory {
     std::uint64_t table;
-    bool readable;
-    bool writable;
+    std::uint32_t key;
+    std::uint8_t rights;
   };
 
-  const Page* find_page(std::uint16_t domain, std::uint64_t address, unsigned& shift);
-  Answer use_page(const Page& page, unsigned shift, const Request& request, const ContextInfo& context,
+  // caches
+  Answer lookup(const Request& request, const AddressSpace& space, Translation& translation, Fault& fault, bool count);
+  const Page* find_page(const AddressSpace& space, std::uint64_t address, unsigned& shift);
+  void insert_page(const Walk& walk, unsigned size, const Page& page);
+  Answer use_page(const Page& page, unsigned shift, const Request& request, const AddressSpace& space,
                   Translation& translation, Fault& fault) const;
+  const Directory* find_directory(std::uint16_t domain, std::uint32_t key, std::uint64_t address, unsigned level);
+  void insert_directory(const Walk& walk, std::uint64_t address, unsigned level, const Directory& directory);
+  std::uint64_t page_set(std::uint64_t tag, std::uint32_t key) const;
+  SetAssociative<Directory>& directory_cache(unsigned level) {
+    return level == 2 ? l2_ : level == 3 ? l3_ : level == 4 ? l4_ : l5_;
+  }
+
+  // rules
+  FaultReason check_mode(const Request& request) const;
   FaultReason check_context(const Request& request, const ContextInfo& context) const;
+  FaultReason check_space(const Request& request, const AddressSpace& space) const;
+  FaultReason check_rights(const Request& request, const AddressSpace& space, std::uint8_t page) const;
+  static bool needs_no_tables(const Request& request);
+  /// With the privilege that requests without PASID have by their context entry.
+  static Request effective(const Request& request, const ContextInfo& context);
+  static bool grants_write(const Request& request, const AddressSpace& space, std::uint8_t page);
+  static bool is_accessible(const Request& request, const AddressSpace& space, std::uint8_t page);
+  /// The page may be written as a consequence: its dirty bits must be set first.
+  static bool dirties(const Request& request, const AddressSpace& space, std::uint8_t page);
+  unsigned second_stage_bits(const AddressSpace& space) const;
+  static std::uint32_t second_key(const AddressSpace& space);
+
+  // walk_context.cpp
+  Step root_read(Walk& walk, const std::uint64_t* words);
+  Step context_read(Walk& walk, const std::uint64_t* words);
+  Step scalable_root_read(Walk& walk, const std::uint64_t* words);
+  Step scalable_context_read(Walk& walk, const std::uint64_t* words);
+  Step directory_read(Walk& walk, std::uint64_t entry);
+  Step pasid_read(Walk& walk, const std::uint64_t* words);
   Step after_context(Walk& walk, bool count);
-  Step root_read(Walk& walk, std::uint64_t low, std::uint64_t high);
-  Step context_read(Walk& walk, std::uint64_t low, std::uint64_t high);
-  Step paging_read(Walk& walk, std::uint64_t entry);
-  Step leaf(Walk& walk, std::uint64_t entry, unsigned shift);
+  Step after_space(Walk& walk, bool count);
+  // walk_first_stage.cpp
+  Step start_first(Walk& walk);
+  Step fetch_first(Walk& walk);
+  Step first_read(Walk& walk, std::uint64_t entry);
+  Step first_leaf(Walk& walk, std::uint64_t entry, unsigned shift);
+  Step update_first(Walk& walk, std::uint64_t entry, std::uint64_t bits);
+  // walk_second_stage.cpp
+  Step start_second(Walk& walk, Walk::Target target, std::uint64_t input);
+  Step second_read(Walk& walk, std::uint64_t entry);
+  Step second_leaf(Walk& walk, std::uint64_t entry, unsigned shift, std::uint8_t page);
+  Step second_done(Walk& walk, std::uint64_t entry, unsigned shift, std::uint8_t page);
+  Step update_second(Walk& walk, std::uint64_t entry_at, std::uint64_t entry, std::uint64_t bits);
+  // walk.cpp
+  Step give(Walk& walk, unsigned size, const Page& page);
+  Step pass(Walk& walk, bool count, bool snoop);
+  Step no_rights(Walk& walk, FaultReason reason);
   Step ask(Walk& walk, Walk::Stage stage, std::uint64_t address, unsigned bytes);
+  Step ask_update(Walk& walk, Walk::Stage stage, std::uint64_t address, std::uint64_t expected, std::uint64_t value);
   Step fail(Walk& walk, FaultReason reason);
   Step finish(Walk& walk, Step step) {
     finish(walk);
     return step;
   }
   void finish(Walk& walk);
-  std::uint64_t page_set(std::uint64_t tag) const;
-  SetAssociative<Directory>& directory_cache(unsigned level) { return level == 2 ? l2_ : level == 3 ? l3_ : l4_; }
 
   const Config& config_;
   Statistics& statistics_;
   std::uint64_t root_ = 0;
+  Mode mode_ = Mode::legacy;
   std::uint64_t beyond_host_;  ///< address bits above the host address width
   SetAssociative<ContextInfo> contexts_;
+  SetAssociative<AddressSpace> pasids_;
   SetAssociative<Page> pages_;
-  SetAssociative<Directory> l2_, l3_, l4_;
+  SetAssociative<Directory> l2_, l3_, l4_, l5_;
   std::uint32_t pages_of_size_[3] = {};  ///< in the IOTLB: 4 KB, 2 MB, 1 GB; may count too many, never too few
+  bool keyed_pages_ = false;             ///< pages of other address spaces than plain second-stage ones have been cached
   std::vector<Walk*> active_;
 };
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// The walk: root entry, context entry, second-stage tables (9.1, 9.3, 9.10; faults: 7.1.3).
+// How a walk begins, goes on after each access to memory, and ends.
+
+#include "models/iommu/walk.h"
 
 #include <algorithm>
 
@@ -10,18 +12,14 @@
 #include "models/iommu/translator.h"
 
 namespace iovirt::iommu {
-namespace {
-
-constexpr unsigned shift_of_level(unsigned level) { return 12 + 9 * (level - 1); }
-constexpr std::uint64_t kTransientMapping = 1ull << 62;  // TM: reserved without device-TLBs
-
-}  // namespace
 
 Step Translator::begin(Walk& walk, const Request& request) {
   walk = Walk{};
   walk.request = request;
+  walk.scalable = mode_ == Mode::scalable;
   active_.push_back(&walk);
   ++statistics_.walks;
+  if (const FaultReason reason = check_mode(request); reason != FaultReason::none) return fail(walk, reason);
   if (const ContextInfo* context = contexts_.find(context_tag(request.source), hashed(context_tag(request.source)))) {
     walk.context = *context;
     return after_context(walk, false);
@@ -30,120 +28,58 @@ Step Translator::begin(Walk& walk, const Request& request) {
 }
 
 Step Translator::resume(Walk& walk, bool ok, const std::uint64_t* words) {
+  const bool legacy = !walk.scalable;
   switch (walk.stage) {
-    case Walk::Stage::root: return ok ? root_read(walk, words[0], words[1]) : fail(walk, FaultReason::root_access);
-    case Walk::Stage::context: return ok ? context_read(walk, words[0], words[1]) : fail(walk, FaultReason::context_access);
-    case Walk::Stage::paging: break;
+    case Walk::Stage::root:
+      if (!ok) return fail(walk, legacy ? FaultReason::root_access : FaultReason::scalable_root_access);
+      return legacy ? root_read(walk, words) : scalable_root_read(walk, words);
+    case Walk::Stage::context:
+      if (!ok) return fail(walk, legacy ? FaultReason::context_access : FaultReason::scalable_context_access);
+      return legacy ? context_read(walk, words) : scalable_context_read(walk, words);
+    case Walk::Stage::directory:
+      return ok ? directory_read(walk, words[0]) : fail(walk, FaultReason::pasid_directory_access);
+    case Walk::Stage::pasid: return ok ? pasid_read(walk, words) : fail(walk, FaultReason::pasid_table_access);
+    case Walk::Stage::first:
+      if (ok) return first_read(walk, words[0]);
+      return fail(walk, walk.first_level == walk.space.first_levels ? FaultReason::first_stage_root_access
+                                                                    : FaultReason::first_stage_access);
+    case Walk::Stage::second: break;
   }
-  return ok ? paging_read(walk, words[0]) : fail(walk, FaultReason::paging_entry_access);
+  if (ok) return second_read(walk, words[0]);
+  if (walk.space.legacy) return fail(walk, FaultReason::paging_entry_access);
+  return fail(walk, walk.second_level == walk.space.second_levels ? FaultReason::second_stage_root_access
+                                                                  : FaultReason::second_stage_access);
 }
 
 Step Translator::updated(Walk& walk, Updated outcome) {
-  if (outcome == Updated::failed) return fail(walk, FaultReason::paging_entry_access);
-  return ask(walk, Walk::Stage::paging, walk.update_address, paging_entry::kBytes);
-}
-
-Step Translator::root_read(Walk& walk, std::uint64_t low, std::uint64_t high) {
-  if (!root_entry::P::get(low)) return fail(walk, FaultReason::root_not_present);
-  const std::uint64_t table = root_entry::CTP::in_place(low);
-  if ((low & root_entry::kReservedLow) || high != 0 || (table & beyond_host_)) return fail(walk, FaultReason::root_reserved);
-  return ask(walk, Walk::Stage::context, table + (walk.request.source & 0xff) * context_entry::kBytes, context_entry::kBytes);
-}
-
-Step Translator::context_read(Walk& walk, std::uint64_t low, std::uint64_t high) {
-  namespace ce = context_entry;
-  ContextInfo& context = walk.context;
-  context.fault_processing_disabled = ce::FPD::get(low);
-  if (!ce::P::get(low)) return fail(walk, FaultReason::context_not_present);
-  context.table = ce::SLPTPTR::in_place(low);
-  context.domain = static_cast<std::uint16_t>(ce::DID::get(high));
-  context.pass_through = ce::TT::get(low) == ce::pass_through;
-  // The table pointer of a pass-through entry is ignored.
-  if ((low & ce::kReservedLow) || (high & ce::kReservedHigh) || (!context.pass_through && (context.table & beyond_host_)))
-    return fail(walk, FaultReason::context_reserved);
-
-  const unsigned width = static_cast<unsigned>(ce::AW::get(high));  // 1: 3 levels, 2: 4 levels
-  const bool width_supported = (width == 1 && config_.three_level) || (width == 2 && config_.four_level);
-  const bool widest = width == (config_.four_level ? 2u : 1u);
-  const bool type_supported =
-      ce::TT::get(low) == ce::multi_level || (context.pass_through && config_.pass_through && widest);
-  if (!width_supported || !type_supported) return fail(walk, FaultReason::context_invalid);
-  context.levels = static_cast<std::uint8_t>(width + 2);
-
-  if (walk.cacheable)
-    contexts_.insert(context_tag(walk.request.source), hashed(context_tag(walk.request.source)), context);
-  return after_context(walk, true);
-}
-
-Step Translator::after_context(Walk& walk, bool count) {
-  const FaultReason reason = check_context(walk.request, walk.context);
-  if (reason != FaultReason::none) return fail(walk, reason);
-  if (walk.context.pass_through) {
-    if (count) ++statistics_.untranslated;
-    walk.translation = {walk.request.address, 0};
-    return finish(walk, Step::translated);
+  const bool first = walk.stage == Walk::Stage::first;
+  switch (outcome) {
+    case Updated::done: return first ? first_read(walk, walk.update_value) : second_read(walk, walk.update_value);
+    case Updated::changed: return ask(walk, walk.stage, walk.update_address, paging_entry::kBytes);
+    case Updated::failed: break;
   }
-  unsigned shift = 0;
-  const Page* page = find_page(walk.context.domain, walk.request.address, shift);
-  if (count) ++(page ? statistics_.iotlb_hits : statistics_.iotlb_misses);
-  if (page) {
-    const Answer answer = use_page(*page, shift, walk.request, walk.context, walk.translation, walk.fault);
-    return finish(walk, answer == Answer::translated ? Step::translated : Step::faulted);
-  }
-  walk.table = walk.context.table;
-  walk.level = walk.context.levels;
-  for (unsigned level = 2; level <= walk.context.levels; ++level) {
-    const std::uint64_t tag = page_tag(walk.context.domain, walk.request.address, level - 1);
-    const Directory* directory = directory_cache(level).find(tag, hashed(tag));
-    if (!directory) continue;
-    ++statistics_.paging_cache_hits;
-    walk.table = directory->table;
-    walk.readable = directory->readable;
-    walk.writable = directory->writable;
-    walk.level = static_cast<std::uint8_t>(level - 1);
-    break;
-  }
-  const std::uint64_t index = (walk.request.address >> shift_of_level(walk.level)) & 0x1ff;
-  return ask(walk, Walk::Stage::paging, walk.table + index * paging_entry::kBytes, paging_entry::kBytes);
+  return fail(walk, first ? FaultReason::first_stage_update_failed : FaultReason::second_stage_update_failed);
 }
 
-Step Translator::paging_read(Walk& walk, std::uint64_t entry) {
-  namespace pe = paging_entry;
-  const Request& request = walk.request;
-  const unsigned shift = shift_of_level(walk.level);
-  if (!pe::R::get(entry) && !pe::W::get(entry))
-    return fail(walk, request.write ? FaultReason::no_write_permission : FaultReason::no_read_permission);
-
-  const bool large = walk.level > 1 && pe::PS::get(entry);
-  const bool large_supported =
-      (walk.level == 2 && config_.pages_2m) || (walk.level == 3 && config_.pages_1g);
-  std::uint64_t reserved = (pe::Address::mask & beyond_host_) | kTransientMapping;
-  if (large) reserved |= large_supported ? pe::Address::mask & ((1ull << shift) - 1) : pe::PS::mask;
-  if (entry & reserved) return fail(walk, FaultReason::paging_entry_reserved);
-
-  walk.readable = walk.readable && pe::R::get(entry);
-  walk.writable = walk.writable && pe::W::get(entry);
-  if (walk.level == 1 || large) return leaf(walk, entry, shift);
-
-  const std::uint64_t tag = page_tag(walk.context.domain, request.address, walk.level - 1u);
-  walk.table = pe::Address::in_place(entry);
-  if (walk.may_cache(address_of_tag(tag), address_of_tag(tag) + (bytes_of_tag(tag) - 1)))
-    directory_cache(walk.level).insert(tag, hashed(tag), {walk.table, walk.readable, walk.writable});
-  --walk.level;
-  const std::uint64_t index = (request.address >> shift_of_level(walk.level)) & 0x1ff;
-  return ask(walk, Walk::Stage::paging, walk.table + index * pe::kBytes, pe::kBytes);
-}
-
-Step Translator::leaf(Walk& walk, std::uint64_t entry, unsigned shift) {
-  const unsigned size = (shift - 12) / 9;
-  const Page page{paging_entry::Address::in_place(entry), walk.readable, walk.writable};
-  const Answer answer = use_page(page, shift, walk.request, walk.context, walk.translation, walk.fault);
+Step Translator::give(Walk& walk, unsigned size, const Page& page) {
+  const Answer answer = use_page(page, shift_of_size(size), walk.request, walk.space, walk.translation, walk.fault);
   if (answer == Answer::faulted) return finish(walk, Step::faulted);  // faulting translations are not cached
-  const std::uint64_t tag = page_tag(walk.context.domain, walk.request.address, size);
-  if (walk.may_cache(address_of_tag(tag), address_of_tag(tag) + (bytes_of_tag(tag) - 1))) {
-    pages_.insert(tag, page_set(tag), page);
-    ++pages_of_size_[size];
-  }
+  insert_page(walk, size, page);
+  return finish(walk, Step::translated);
+}
+
+Step Translator::pass(Walk& walk, bool count, bool snoop) {
+  if (count) ++statistics_.untranslated;
+  walk.translation = {walk.request.address, 0};
+  walk.translation.snoop = snoop;
+  return finish(walk, Step::translated);
+}
+
+/// A translation request learns that it has no rights; any other request faults.
+Step Translator::no_rights(Walk& walk, FaultReason reason) {
+  if (walk.request.address_type != 1) return fail(walk, reason);
+  walk.translation = {walk.request.address, 4096};
+  walk.translation.readable = walk.translation.writable = false;
   return finish(walk, Step::translated);
 }
 
@@ -155,8 +91,17 @@ Step Translator::ask(Walk& walk, Walk::Stage stage, std::uint64_t address, unsig
   return Step::read;
 }
 
+Step Translator::ask_update(Walk& walk, Walk::Stage stage, std::uint64_t address, std::uint64_t expected, std::uint64_t value) {
+  walk.stage = stage;
+  walk.update_address = address;
+  walk.update_expected = expected;
+  walk.update_value = value;
+  ++statistics_.table_updates;
+  return Step::update;
+}
+
 Step Translator::fail(Walk& walk, FaultReason reason) {
-  walk.fault = make_fault(walk.request, reason, walk.context.fault_processing_disabled);
+  walk.fault = make_fault(walk.request, reason, walk.fault_processing_disabled);
   return finish(walk, Step::faulted);
 }
 

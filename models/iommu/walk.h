@@ -11,13 +11,43 @@
 
 namespace iovirt::iommu {
 
+/// What translates a request's addresses: of a legacy context entry, or of a PASID-table entry.
+struct AddressSpace {
+  enum class Kind : std::uint8_t { second_stage, first_stage, nested, pass_through };
+  std::uint64_t first_table = 0;   ///< FSPTPTR
+  std::uint64_t second_table = 0;  ///< SLPTPTR, SSPTPTR
+  std::uint32_t key = 0;           ///< cache_tags.h, space_key
+  std::uint16_t domain = 0;
+  Kind kind = Kind::second_stage;
+  std::uint8_t first_levels = 0;
+  std::uint8_t second_levels = 0;
+  bool legacy = false;
+  bool fault_processing_disabled = false;
+  bool supervisor_requests = false;  ///< SRE
+  bool execute_requests = false;     ///< ERE
+  bool write_protect = false;        ///< WPE
+  bool no_execute = false;           ///< NXE
+  bool supervisor_no_execute = false;  ///< SMEP
+  bool extended_accessed = false;    ///< EAFE
+  bool second_dirty = false;         ///< SSADE
+  bool walk_snoop = false;           ///< walks are coherent: hardware may set A and D
+  bool page_snoop = false;           ///< PGSNP
+
+  bool has_first() const { return kind == Kind::first_stage || kind == Kind::nested; }
+};
+
 /// A context entry as the context cache keeps it.
 struct ContextInfo {
-  std::uint64_t table = 0;  ///< SLPTPTR
-  std::uint16_t domain = 0;
-  std::uint8_t levels = 0;
-  bool pass_through = false;
+  AddressSpace space;             ///< legacy mode
+  std::uint64_t directory = 0;    ///< scalable mode from here: PASIDDIRPTR
+  std::uint32_t rid_pasid = 0;    ///< PASID of requests without one
+  std::uint8_t pasid_bits = 0;    ///< PDTS: PASIDs beyond have no entry
+  bool scalable = false;
+  bool pasids_enabled = false;
+  bool page_requests = false;
+  bool privileged = false;        ///< RID_PRIV
   bool fault_processing_disabled = false;
+  bool device_tlb = false;        ///< TT 1, DTE
 };
 
 /// What a driver of the walk does next. `update`: one atomic compare-and-swap of a paging entry in memory, which sets
@@ -42,16 +72,37 @@ struct Walk {
   Request request;
 
   // the translator's own
-  enum class Stage : std::uint8_t { root, context, paging } stage = Stage::root;
-  ContextInfo context;
-  std::uint64_t table = 0;
-  std::uint8_t level = 0;
-  bool readable = true;
-  bool writable = true;
+  enum class Stage : std::uint8_t { root, context, directory, pasid, first, second } stage = Stage::root;
+  /// What the second stage translates: the request's address, that of a first-stage entry, or what the first stage gave.
+  enum class Target : std::uint8_t { request, table, output } target = Target::request;
+  bool scalable = false;                   ///< by scalable-mode root and context tables
+  bool fault_processing_disabled = false;  ///< FPD of any structure read so far
   bool cacheable = true;           ///< false once an invalidation has overtaken it altogether
+  ContextInfo context;
+  AddressSpace space;
+  std::uint32_t pasid = 0;         ///< the request's, or RID_PASID
+
+  std::uint64_t first_table = 0;   ///< guest-physical when nested
+  std::uint64_t first_entry_at = 0;  ///< host-physical
+  std::uint64_t guest_address = 0;   ///< what the first stage gave
+  std::uint8_t first_level = 0;
+  std::uint8_t first_shift = 0;    ///< log2 of the first-stage page
+  std::uint8_t first_rights = 0;   ///< Rights so far
+  bool first_dirty = false;
+
+  std::uint64_t second_input = 0;
+  std::uint64_t second_table = 0;
+  std::uint64_t second_entry_at = 0;
+  std::uint64_t second_entry = 0;
+  std::uint8_t second_level = 0;
+  bool readable = true;            ///< second-stage rights so far
+  bool writable = true;
+  bool table_write = false;        ///< a first-stage entry is waiting for the dirty bit of the page it lies in
+
   std::uint64_t stale_first = ~0ull;  ///< page-selective invalidations have overtaken it for this range
   std::uint64_t stale_last = 0;
 
+  bool in_tables() const { return stage == Stage::first || stage == Stage::second; }
   void overtaken_by(std::uint64_t first, std::uint64_t last) {
     stale_first = first < stale_first ? first : stale_first;
     stale_last = last > stale_last ? last : stale_last;
@@ -60,5 +111,14 @@ struct Walk {
     return cacheable && (last < stale_first || first > stale_last);
   }
 };
+
+/// Bits of a cached translation.
+namespace rights {
+inline constexpr std::uint8_t kRead = 1, kWrite = 2;  ///< second stage; both set without one
+inline constexpr std::uint8_t kFirstWrite = 4, kUser = 8, kExecute = 16, kGlobal = 32;
+inline constexpr std::uint8_t kDirty = 64;            ///< every dirty bit that a write needs is set in memory
+inline constexpr std::uint8_t kSnoop = 128;
+inline constexpr std::uint8_t kNoFirstStage = kFirstWrite | kUser | kExecute;
+}  // namespace rights
 
 }  // namespace iovirt::iommu

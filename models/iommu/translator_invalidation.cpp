@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// What each invalidation takes from the caches (6.5.2), and from walks that it overtakes: those go on with what they have
+// read, but what they find must not be cached.
+
+#include "models/iommu/cache_tags.h"
+#include "models/iommu/translator.h"
+
+namespace iovirt::iommu {
+
+void Translator::invalidate(const ContextInvalidation& invalidation) {
+  const bool global = invalidation.granularity == Granularity::global;
+  const bool domain = invalidation.granularity == Granularity::domain;
+  // Scalable-mode context entries have no domain: a domain-selective invalidation takes them all.
+  if (global)
+    contexts_.clear();
+  else if (domain)
+    contexts_.erase_if([&](std::uint64_t, const ContextInfo& c) { return c.scalable || c.space.domain == invalidation.domain; });
+  else
+    contexts_.erase_if([&](std::uint64_t tag, const ContextInfo&) { return invalidation.covers(source_of_tag(tag)); });
+  for (Walk* walk : active_)
+    if (global || !walk->in_tables() || (domain && (walk->context.scalable || walk->space.domain == invalidation.domain)) ||
+        (!domain && invalidation.covers(walk->request.source)))
+      walk->cacheable = false;
+}
+
+void Translator::invalidate(const PasidCacheInvalidation& invalidation) {
+  using G = PasidCacheGranularity;
+  const auto goes = [&](const AddressSpace& space, std::uint32_t pasid) {
+    return invalidation.granularity == G::global ||
+           (space.domain == invalidation.domain && (invalidation.granularity == G::domain || pasid == invalidation.pasid));
+  };
+  pasids_.erase_if([&](std::uint64_t tag, const AddressSpace& space) { return goes(space, pasid_of_tag(tag)); });
+  for (Walk* walk : active_)
+    if (!walk->in_tables() || goes(walk->space, walk->pasid)) walk->cacheable = false;
+}
+
+void Translator::invalidate(const IotlbInvalidation& invalidation) {
+  const bool global = invalidation.granularity == Granularity::global;
+  const bool selective = invalidation.granularity == Granularity::selective;
+  const std::uint64_t first = invalidation.first();
+  const std::uint64_t last = first + (invalidation.bytes() - 1);
+  // First-stage translations stay: they have invalidations of their own (6.5.2.4). Nested ones are tagged by the address
+  // before the first stage, so none can be told to lie outside a range behind it.
+  const auto goes = [&](std::uint64_t tag, const auto& value) {
+    if (domain_of_tag(tag) != invalidation.domain || !space_key::has_second_stage(value.key)) return false;
+    if (!selective || space_key::has_pasid(value.key)) return true;
+    const std::uint64_t begin = address_of_tag(tag);
+    return begin <= last && begin + (bytes_of_tag(tag) - 1) >= first;
+  };
+  if (global) {
+    pages_.clear();
+    for (unsigned level = 2; level <= 5; ++level) directory_cache(level).clear();
+  } else {
+    if (selective && invalidation.address_mask == 0 && !keyed_pages_) {  // the usual unmap: at most one entry of each size
+      for (unsigned size = 0; size < 3; ++size) {
+        if (pages_of_size_[size] == 0) continue;
+        const std::uint64_t tag = page_tag(invalidation.domain, tagged_address(first), size);
+        pages_.erase(tag, page_set(tag, 0));
+      }
+    } else {
+      pages_.erase_if(goes);
+    }
+    if (!selective || !invalidation.leaf_only)
+      for (unsigned level = 2; level <= 5; ++level) directory_cache(level).erase_if(goes);
+  }
+  if (pages_.used() == 0) {
+    pages_of_size_[0] = pages_of_size_[1] = pages_of_size_[2] = 0;
+    keyed_pages_ = false;
+  }
+  for (Walk* walk : active_) {
+    if (!walk->in_tables()) continue;
+    if (!global && (walk->space.domain != invalidation.domain || walk->space.kind == AddressSpace::Kind::first_stage)) continue;
+    if (selective && walk->space.kind == AddressSpace::Kind::second_stage)
+      walk->overtaken_by(first, last);
+    else
+      walk->cacheable = false;
+  }
+}
+
+void Translator::invalidate(const PasidIotlbInvalidation& invalidation) {
+  const bool selective = invalidation.granularity == PasidIotlbGranularity::page;
+  const std::uint64_t first = tagged_address(invalidation.first());
+  const std::uint64_t last = first + (invalidation.bytes() - 1);
+  const auto goes = [&](std::uint64_t tag, const auto& value) {
+    if (domain_of_tag(tag) != invalidation.domain || !space_key::has_pasid(value.key) ||
+        space_key::pasid(value.key) != invalidation.pasid)
+      return false;
+    const std::uint64_t begin = address_of_tag(tag);
+    return !selective || (begin <= last && begin + (bytes_of_tag(tag) - 1) >= first);
+  };
+  pages_.erase_if(goes);
+  if (!selective || !invalidation.leaf_only)
+    for (unsigned level = 2; level <= 5; ++level) directory_cache(level).erase_if(goes);
+  for (Walk* walk : active_) {
+    if (!walk->in_tables() || walk->space.domain != invalidation.domain || !walk->space.has_first() ||
+        walk->pasid != invalidation.pasid)
+      continue;
+    if (selective && walk->space.kind == AddressSpace::Kind::first_stage)
+      walk->overtaken_by(first, last);
+    else
+      walk->cacheable = false;
+  }
+}
+
+}  // namespace iovirt::iommu
