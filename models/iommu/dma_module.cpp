@@ -63,9 +63,8 @@ void Iommu::accept(Payload& payload) {
 
   if (message) return accept_message(flight);
   const std::uint64_t bytes = payload.get_data_length();
-  const bool crosses_page = (address & 0xfff) + bytes > 4096;  // no TLP does (PCIe 2.2.7)
-  if (crosses_page || (extension && extension->pasid != sim::kNoPasid)) {
-    flight.blocked = true;  // malformed, or with a PASID prefix that legacy mode does not know: no VT-d fault
+  if ((address & 0xfff) + bytes > 4096) {  // no TLP crosses a page (PCIe 2.2.7)
+    flight.blocked = true;                 // malformed: no VT-d fault
     return settled(flight);
   }
   if (interrupt) return accept_interrupt(flight);
@@ -188,7 +187,7 @@ void Iommu::feed_walkers() {
     if (unit_.config().merge_misses) {
       if (retry(flight)) continue;  // somebody else's walk has brought it while it waited
       const auto same = [&](const Walker& w) {
-        return w.flight && w.walk.request.source == flight.request.source &&
+        return w.flight && w.walk.request.source == flight.request.source && w.walk.request.pasid == flight.request.pasid &&
                w.walk.request.address >> 12 == flight.request.address >> 12;
       };
       const auto busy = std::find_if(walkers_.begin(), walkers_.end(), same);

@@ -88,7 +88,6 @@ constexpr Row kRows[] = {
     {FaultReason::scalable_interrupt_range, kQualified, "scalable_interrupt_range"},
     {FaultReason::first_stage_update_without_snoop, kQualified, "first_stage_update_without_snoop"},
     {FaultReason::first_stage_update_failed, kQualified, "first_stage_update_failed"},
-    {FaultReason::kFaultReasons, kQualified, "kFaultReasons"},
 };
 
 const Row* row_of(FaultReason reason) {

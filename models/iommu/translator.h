@@ -96,7 +96,7 @@ class Translator {
   Step start_first(Walk& walk);
   Step fetch_first(Walk& walk);
   Step first_read(Walk& walk, std::uint64_t entry);
-  Step first_leaf(Walk& walk, std::uint64_t entry, unsigned shift);
+  Step first_leaf(Walk& walk, std::uint64_t entry, unsigned shift, std::uint8_t page);
   Step update_first(Walk& walk, std::uint64_t entry, std::uint64_t bits);
   // walk_second_stage.cpp
   Step start_second(Walk& walk, Walk::Target target, std::uint64_t input);
