@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// Scalable mode: one directed test for each fault reason of root, context and PASID tables, reached through memory.
+
+#include "test/support/catch.h"
+#include "test/support/iommu_scalable_tables.h"
+
+using namespace iovirt;
+using namespace iovirt::iommu;
+using namespace iovirt::test;
+using R = FaultReason;
+
+namespace {
+
+constexpr std::uint16_t kDevice = 0x0310;
+constexpr std::uint32_t kPasid = 0x12345;
+constexpr std::uint64_t kIova = 0x1234'5000;
+
+struct FaultRig : ScalableRig {
+  explicit FaultRig(const Config& config = {}) : ScalableRig(config), second(tables.new_page()), first(tables) {
+    tables.map(second, 4, kIova, 0x5000);
+    first.map(kIova, 0x5000);
+  }
+  PasidFields second_stage() const { return {.type = 2, .second_table = second}; }
+  PasidFields first_stage() const { return {.type = 1, .first_table = first.top()}; }
+
+  /// A DMA read with kPasid faults so, and its record says what it was.
+  void require_fault(R reason) {
+    REQUIRE(dma(kDevice, kIova + 0x123, false, kPasid) == reason);
+    require_recorded(reason, true);
+  }
+  void require_recorded(R reason, bool with_pasid) {
+    REQUIRE(reg::record::F::get(record_high()) == 1);
+    REQUIRE(reg::record::FR::get(record_high()) == static_cast<unsigned>(reason));
+    REQUIRE(reg::record::SID::get(record_high()) == kDevice);
+    REQUIRE(reg::record::T::get(record_high()) == 1);
+    REQUIRE(reg::record::PP::get(record_high()) == (with_pasid ? 1u : 0u));
+    REQUIRE(reg::record::PV::get(record_high()) == (with_pasid ? kPasid : 0u));
+    REQUIRE(record_low() == kIova);
+    REQUIRE(iommu.unit().statistics().fault(reason) == 1);
+  }
+  void flip(std::uint64_t at, std::uint64_t bits) { tables.set_word(at, tables.word(at) ^ bits); }
+
+  std::uint64_t second;
+  FirstStage first;
+};
+
+/// FPD, wherever it was set, kept the fault out of the records.
+void require_suppressed(FaultRig& rig, R reason) {
+  REQUIRE(rig.dma(kDevice, kIova, false, kPasid) == reason);
+  REQUIRE(rig.read(reg::kFSTS) == 0);
+  REQUIRE(rig.iommu.unit().statistics().fault(reason) == 1);
+}
+
+}  // namespace
+
+// -- 30 to 33: the translation table mode ----------------------------------------------------------------------------
+
+TEST_CASE("a reserved translation table mode faults every request with reason 30") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage());
+  rig.write(reg::kRTADDR, rig.scalable_tables.root() | 0x800, 8);
+  rig.write(reg::kGCMD, rig.read(reg::kGSTS) | reg::gcmd::kSRTP);
+  rig.require_fault(R::root_table_mode_invalid);
+}
+
+TEST_CASE("a request with PASID faults with reason 31 in legacy mode") {
+  FaultRig rig;
+  rig.write(reg::kRTADDR, rig.tables.root(), 8);
+  rig.write(reg::kGCMD, rig.read(reg::kGSTS) | reg::gcmd::kSRTP);
+  rig.IommuRig::add_device(kDevice);
+  rig.require_fault(R::pasid_in_legacy_mode);
+}
+
+TEST_CASE("a page request faults with reason 32 in legacy mode") {
+  FaultRig rig;
+  rig.write(reg::kRTADDR, rig.tables.root(), 8);
+  rig.write(reg::kGCMD, rig.read(reg::kGSTS) | reg::gcmd::kSRTP);
+  rig.IommuRig::add_device(kDevice);
+  Request request;
+  request.source = kDevice;
+  request.address = kIova;
+  request.page_request = true;
+  REQUIRE(rig.dma(request) == R::page_request_in_legacy_mode);
+  rig.require_recorded(R::page_request_in_legacy_mode, false);
+}
+
+TEST_CASE("abort mode blocks every request with reason 33, or is reserved where it does not exist") {
+  Config config;
+  R expected = R::dma_aborted;
+  SECTION("with ECAP.ADMS") {}
+  SECTION("without") {
+    config.abort_dma = false;
+    expected = R::root_table_mode_invalid;
+  }
+  FaultRig rig(config);
+  rig.add_device(kDevice, kPasid, rig.second_stage());
+  REQUIRE(rig.dma(kDevice, kIova, false, kPasid) == R::none);  // cached, and blocked nevertheless
+  rig.write(reg::kRTADDR, rig.scalable_tables.root() | 0xc00, 8);
+  rig.write(reg::kGCMD, rig.read(reg::kGSTS) | reg::gcmd::kSRTP);
+  rig.require_fault(expected);
+}
+
+// -- 38 to 3A: root entries --------------------------------------------------------------------------------------------
+
+TEST_CASE("a scalable root entry that memory does not answer faults with reason 38") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage(), {.fault_processing_disabled = true});
+  rig.memory.break_at(rig.scalable_tables.root());
+  rig.require_fault(R::scalable_root_access);
+}
+
+TEST_CASE("a scalable root entry whose half is not present faults with reason 39") {
+  FaultRig rig;
+  rig.add_device(kDevice | 0x80, kPasid, rig.second_stage());
+  rig.require_fault(R::scalable_root_not_present);
+}
+
+TEST_CASE("a reserved bit in a scalable root entry's half faults with reason 3A, in the other half not") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage());
+  const auto at = rig.scalable_tables.root_entry(kDevice);
+  SECTION("low bits") { rig.flip(at, 1 << 5); }
+  SECTION("above the host address width") { rig.flip(at, 1ull << 46); }
+  SECTION("the other half") {
+    rig.flip(at + 8, 1 << 5 | 1);
+    REQUIRE(rig.dma(kDevice, kIova, false, kPasid) == R::none);
+    return;
+  }
+  rig.require_fault(R::scalable_root_reserved);
+}
+
+// -- 40 to 48: context entries -----------------------------------------------------------------------------------------
+
+TEST_CASE("a scalable context entry that memory does not answer faults with reason 40") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage(), {.fault_processing_disabled = true});
+  rig.memory.break_at(rig.scalable_tables.context_entry(kDevice));
+  rig.require_fault(R::scalable_context_access);
+}
+
+TEST_CASE("a scalable context entry that is not present faults with reason 41, qualified by its FPD") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage());
+  const auto at = rig.scalable_tables.context_entry(kDevice);
+  rig.flip(at, 1);
+  SECTION("recorded") { rig.require_fault(R::scalable_context_not_present); }
+  SECTION("suppressed") {
+    rig.flip(at, 2);
+    require_suppressed(rig, R::scalable_context_not_present);
+  }
+}
+
+TEST_CASE("a reserved field of a scalable context entry faults with reason 42, qualified by its FPD") {
+  Config config;
+  unsigned word = 0;
+  std::uint64_t bits = 0;
+  const bool suppressed = GENERATE(false, true);
+  SECTION("bits 8:5") { bits = 1 << 6; }
+  SECTION("a directory above the host address width") { bits = 1ull << 46; }
+  SECTION("second word") { word = 1, bits = 1 << 21; }
+  SECTION("third word") { word = 2, bits = 1; }
+  SECTION("fourth word") { word = 3, bits = 1ull << 63; }
+  SECTION("DTE without device-TLBs") { bits = 1 << 2; }
+  SECTION("PRE without page requests") { bits = 1 << 4; }
+  SECTION("PASIDE without PASIDs") {
+    config.pasid_bits = 0;  // and PASIDE set by default
+  }
+  SECTION("RID_PRIV without supervisor requests") {
+    config.supervisor_requests = false;
+    word = 1, bits = 1 << 20;
+  }
+  FaultRig rig(config);
+  rig.add_device(kDevice, kPasid, rig.second_stage(), {.fault_processing_disabled = suppressed});
+  rig.flip(rig.scalable_tables.context_entry(kDevice) + 8 * word, bits);
+  if (suppressed)
+    require_suppressed(rig, R::scalable_context_reserved);
+  else
+    rig.require_fault(R::scalable_context_reserved);
+}
+
+TEST_CASE("a context entry that allows page requests of a device without device-TLB faults with reason 43") {
+  Config config;
+  config.device_tlbs = config.page_requests = true;
+  FaultRig rig(config);
+  rig.add_device(kDevice, kPasid, rig.second_stage(), {.page_requests = true});
+  rig.require_fault(R::scalable_context_invalid);
+}
+
+TEST_CASE("translation and translated requests fault with reason 44 while DTE is 0") {
+  Config config;
+  config.device_tlbs = true;
+  FaultRig rig(config);
+  rig.add_device(kDevice, kPasid, rig.second_stage());
+  Request request;
+  request.source = kDevice;
+  request.address = kIova;
+  request.pasid = kPasid;
+  SECTION("translation request") { request.address_type = 1; }
+  SECTION("translated request") { request.address_type = 2; }
+  REQUIRE(rig.dma(request) == R::device_tlb_disabled);
+  rig.require_recorded(R::device_tlb_disabled, true);
+  REQUIRE(reg::record::AT::get(rig.record_high()) == request.address_type);
+  REQUIRE(rig.dma(request) == R::device_tlb_disabled);  // from the context cache
+}
+
+TEST_CASE("a request with PASID faults with reason 45 while PASIDE is 0") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage(), {.pasids = false});
+  rig.require_fault(R::pasids_disabled);
+}
+
+TEST_CASE("a PASID beyond the directory or ECAP.PSS faults with reason 46") {
+  Config config;
+  ScalableContextFields fields;
+  SECTION("directory of 2^7 entries") { fields.directory_size = 0; }
+  SECTION("PSS") { config.pasid_bits = 16; }
+  FaultRig rig(config);
+  rig.add_device(kDevice, kPasid, rig.second_stage(), fields);
+  rig.require_fault(R::pasid_too_large);
+}
+
+TEST_CASE("a page request faults with reason 47 while PRE is 0, and else needs no table") {
+  Config config;
+  config.device_tlbs = config.page_requests = true;
+  FaultRig rig(config);
+  Request request;
+  request.source = kDevice;
+  request.address = kIova;
+  request.page_request = true;
+  SECTION("PRE 0") {
+    rig.add_device(kDevice, kPasid, rig.second_stage(), {.device_tlb = true});
+    REQUIRE(rig.dma(request) == R::page_requests_disabled);
+    rig.require_recorded(R::page_requests_disabled, false);
+  }
+  SECTION("PRE 1") {
+    rig.add_device(kDevice, kPasid, rig.second_stage(), {.device_tlb = true, .page_requests = true});
+    REQUIRE(rig.dma(request) == R::none);
+  }
+}
+
+TEST_CASE("a RID_PASID beyond the directory faults with reason 48") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage(), {.directory_size = 2, .rid_pasid = 1 << 15});
+  REQUIRE(rig.dma(kDevice, kIova) == R::rid_pasid_invalid);
+  rig.require_recorded(R::rid_pasid_invalid, false);
+}
+
+// -- 50 to 5D: PASID directory and table -------------------------------------------------------------------------------
+
+TEST_CASE("a PASID-directory entry that memory does not answer faults with reason 50, which FPD does not suppress") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage(), {.fault_processing_disabled = GENERATE(false, true)});
+  rig.memory.break_at(rig.scalable_tables.directory_entry(kDevice, kPasid));
+  rig.require_fault(R::pasid_directory_access);
+}
+
+TEST_CASE("a PASID-directory entry that is not present faults with reason 51, qualified by its or the context's FPD") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage());
+  rig.flip(rig.scalable_tables.directory_entry(kDevice, kPasid), 1);
+  SECTION("recorded") { rig.require_fault(R::pasid_directory_not_present); }
+  SECTION("suppressed by its own") {
+    rig.flip(rig.scalable_tables.directory_entry(kDevice, kPasid), 2);
+    require_suppressed(rig, R::pasid_directory_not_present);
+  }
+  SECTION("suppressed by the context's") {
+    rig.flip(rig.scalable_tables.context_entry(kDevice), 2);
+    require_suppressed(rig, R::pasid_directory_not_present);
+  }
+}
+
+TEST_CASE("a reserved bit in a PASID-directory entry faults with reason 52") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage());
+  const auto at = rig.scalable_tables.directory_entry(kDevice, kPasid);
+  SECTION("bits 11:2") { rig.flip(at, 1 << 11); }
+  SECTION("above the host address width") { rig.flip(at, 1ull << 63); }
+  rig.require_fault(R::pasid_directory_reserved);
+}
+
+TEST_CASE("a PASID-table entry that memory does not answer faults with reason 58, which FPD does not suppress") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage(), {.fault_processing_disabled = GENERATE(false, true)});
+  rig.memory.break_at(rig.scalable_tables.pasid_entry(kDevice, kPasid));
+  rig.require_fault(R::pasid_table_access);
+}
+
+TEST_CASE("a PASID-table entry that is not present faults with reason 59, qualified by any FPD on the way") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.second_stage());
+  rig.flip(rig.scalable_tables.pasid_entry(kDevice, kPasid), 1);
+  SECTION("recorded") { rig.require_fault(R::pasid_not_present); }
+  SECTION("suppressed by its own") {
+    rig.flip(rig.scalable_tables.pasid_entry(kDevice, kPasid), 2);
+    require_suppressed(rig, R::pasid_not_present);
+  }
+  SECTION("suppressed by the directory's") {
+    rig.flip(rig.scalable_tables.directory_entry(kDevice, kPasid), 2);
+    require_suppressed(rig, R::pasid_not_present);
+  }
+}
+
+TEST_CASE("a reserved field of a PASID-table entry faults with reason 5A") {
+  Config config;
+  unsigned word = 0;
+  std::uint64_t bits = 0;
+  bool first = false;
+  SECTION("bit 5") { bits = 1 << 5; }
+  SECTION("bits 11:10") { bits = 1 << 10; }
+  SECTION("a second-stage table above the host address width") { bits = 1ull << 46; }
+  SECTION("a first-stage table above the host address width") { first = true, word = 2, bits = 1ull << 46; }
+  SECTION("SSADE without ECAP.SSADS") { config.second_stage_dirty = false, bits = 1 << 9; }
+  SECTION("second word, above the domain id") { word = 1, bits = 1 << 16; }
+  SECTION("second word, memory types") { word = 1, bits = 1ull << 32; }
+  SECTION("PGSNP without snoop control") { config.snoop_control = false, word = 1, bits = 1 << 24; }
+  SECTION("PWSNP without ECAP.SMPWCS") { config.page_walk_snoop = false; }
+  SECTION("SRE without ECAP.SRS") { config.supervisor_requests = false, word = 2, bits = 1; }
+  SECTION("ERE without ECAP.ERS") { config.execute_requests = false, word = 2, bits = 2; }
+  SECTION("NXE without ECAP.ERS") { config.execute_requests = false, word = 2, bits = 1 << 5; }
+  SECTION("EAFE without ECAP.EAFS") { config.extended_accessed = false, word = 2, bits = 1 << 7; }
+  SECTION("third word, bits 11:8") { word = 2, bits = 1 << 8; }
+  SECTION("fourth word") { word = 3, bits = 1; }
+  SECTION("last word") { word = 7, bits = 1ull << 63; }
+  FaultRig rig(config);
+  rig.add_device(kDevice, kPasid, first ? rig.first_stage() : rig.second_stage());
+  rig.flip(rig.scalable_tables.pasid_entry(kDevice, kPasid) + 8 * word, bits);
+  rig.require_fault(R::pasid_reserved);
+}
+
+TEST_CASE("a PASID-table entry that no such hardware supports faults with reason 5B") {
+  Config config;
+  PasidFields fields{.second_table = 0x20'0000, .first_table = 0x20'0000};
+  SECTION("type 0") { fields.type = 0; }
+  SECTION("a reserved type") { fields.type = 5; }
+  SECTION("first-stage without ECAP.FSTS") {
+    config.first_stage = config.nested_translation = false;
+    fields.type = 1;
+  }
+  SECTION("second-stage without ECAP.SSTS") { config.second_stage = config.nested_translation = false; }
+  SECTION("nested without ECAP.NEST") {
+    config.nested_translation = false;
+    fields.type = 3;
+  }
+  SECTION("pass-through without ECAP.PT") {
+    config.pass_through = false;
+    fields.type = 4;
+  }
+  SECTION("pass-through that is not of the largest width") {
+    fields.type = 4;
+    fields.second_levels = 3;
+  }
+  SECTION("an address width that is not in SAGAW") { fields.second_levels = 5; }
+  SECTION("5-level first-stage tables without CAP.FS5LP") {
+    fields.type = 1;
+    fields.first_levels = 5;
+  }
+  SECTION("a reserved paging mode") {
+    config.first_stage_five_level = true;
+    fields.type = 3;
+    fields.first_levels = 6;
+  }
+  FaultRig rig(config);
+  rig.add_device(kDevice, kPasid, fields);
+  rig.require_fault(R::pasid_invalid);
+}
+
+TEST_CASE("a request to execute faults with reason 5C while ERE is 0, one with privilege with 5D while SRE is 0") {
+  FaultRig rig;
+  rig.add_device(kDevice, kPasid, rig.first_stage());
+  Request request;
+  request.source = kDevice;
+  request.address = kIova;
+  request.pasid = kPasid;
+  R expected = R::execute_requests_disabled;
+  SECTION("execute") { request.execute = true; }
+  SECTION("privileged") {
+    request.privileged = true;
+    expected = R::supervisor_requests_disabled;
+  }
+  REQUIRE(rig.dma(request) == expected);
+  rig.require_recorded(expected, true);
+  REQUIRE(reg::record::EXE::get(rig.record_high()) == (request.execute ? 1u : 0u));
+  REQUIRE(reg::record::PRIV::get(rig.record_high()) == (request.privileged ? 1u : 0u));
+  REQUIRE(rig.dma(request) == expected);  // from the PASID cache
+}
