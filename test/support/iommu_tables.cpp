@@ -21,7 +21,7 @@ bool SparseMemory::read(std::uint64_t address, std::span<std::uint8_t> bytes) {
 }
 
 bool SparseMemory::write(std::uint64_t address, std::span<const std::uint8_t> bytes) {
-  if (broken(address >> 12)) return false;
+  if (broken(address >> 12) || std::find(protected_.begin(), protected_.end(), address >> 12) != protected_.end()) return false;
   for (const auto byte : bytes) {
     auto [page, made] = pages_.try_emplace(address >> 12);
     if (made) page->second.fill(0);

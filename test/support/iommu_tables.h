@@ -24,12 +24,14 @@ class SparseMemory : public MemoryPort {
   void set_word(std::uint64_t address, std::uint64_t value) { static_cast<void>(store(address, value)); }
   /// Accesses to the 4 KB page of `address` fail.
   void break_at(std::uint64_t address) { broken_.push_back(address >> 12); }
+  /// Writes to the 4 KB page of `address` fail.
+  void protect(std::uint64_t address) { protected_.push_back(address >> 12); }
 
  private:
   using Page = std::array<std::uint8_t, 4096>;
   bool broken(std::uint64_t page) const;
   std::map<std::uint64_t, Page> pages_;
-  std::vector<std::uint64_t> broken_;
+  std::vector<std::uint64_t> broken_, protected_;
 };
 
 struct ContextFields {

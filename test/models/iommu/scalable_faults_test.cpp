@@ -4,7 +4,7 @@
 // Scalable mode: one directed test for each fault reason of root, context and PASID tables, reached through memory.
 
 #include "test/support/catch.h"
-#include "test/support/iommu_scalable_tables.h"
+#include "test/support/iommu_fault_rig.h"
 
 using namespace iovirt;
 using namespace iovirt::iommu;
@@ -13,45 +13,9 @@ using R = FaultReason;
 
 namespace {
 
-constexpr std::uint16_t kDevice = 0x0310;
-constexpr std::uint32_t kPasid = 0x12345;
-constexpr std::uint64_t kIova = 0x1234'5000;
-
-struct FaultRig : ScalableRig {
-  explicit FaultRig(const Config& config = {}) : ScalableRig(config), second(tables.new_page()), first(tables) {
-    tables.map(second, 4, kIova, 0x5000);
-    first.map(kIova, 0x5000);
-  }
-  PasidFields second_stage() const { return {.type = 2, .second_table = second}; }
-  PasidFields first_stage() const { return {.type = 1, .first_table = first.top()}; }
-
-  /// A DMA read with kPasid faults so, and its record says what it was.
-  void require_fault(R reason) {
-    REQUIRE(dma(kDevice, kIova + 0x123, false, kPasid) == reason);
-    require_recorded(reason, true);
-  }
-  void require_recorded(R reason, bool with_pasid) {
-    REQUIRE(reg::record::F::get(record_high()) == 1);
-    REQUIRE(reg::record::FR::get(record_high()) == static_cast<unsigned>(reason));
-    REQUIRE(reg::record::SID::get(record_high()) == kDevice);
-    REQUIRE(reg::record::T::get(record_high()) == 1);
-    REQUIRE(reg::record::PP::get(record_high()) == (with_pasid ? 1u : 0u));
-    REQUIRE(reg::record::PV::get(record_high()) == (with_pasid ? kPasid : 0u));
-    REQUIRE(record_low() == kIova);
-    REQUIRE(iommu.unit().statistics().fault(reason) == 1);
-  }
-  void flip(std::uint64_t at, std::uint64_t bits) { tables.set_word(at, tables.word(at) ^ bits); }
-
-  std::uint64_t second;
-  FirstStage first;
-};
-
-/// FPD, wherever it was set, kept the fault out of the records.
-void require_suppressed(FaultRig& rig, R reason) {
-  REQUIRE(rig.dma(kDevice, kIova, false, kPasid) == reason);
-  REQUIRE(rig.read(reg::kFSTS) == 0);
-  REQUIRE(rig.iommu.unit().statistics().fault(reason) == 1);
-}
+constexpr auto kDevice = FaultRig::kDevice;
+constexpr auto kPasid = FaultRig::kPasid;
+constexpr auto kIova = FaultRig::kIova;
 
 }  // namespace
 
@@ -148,7 +112,7 @@ TEST_CASE("a scalable context entry that is not present faults with reason 41, q
   SECTION("recorded") { rig.require_fault(R::scalable_context_not_present); }
   SECTION("suppressed") {
     rig.flip(at, 2);
-    require_suppressed(rig, R::scalable_context_not_present);
+    rig.require_suppressed(R::scalable_context_not_present);
   }
 }
 
@@ -175,7 +139,7 @@ TEST_CASE("a reserved field of a scalable context entry faults with reason 42, q
   rig.add_device(kDevice, kPasid, rig.second_stage(), {.fault_processing_disabled = suppressed});
   rig.flip(rig.scalable_tables.context_entry(kDevice) + 8 * word, bits);
   if (suppressed)
-    require_suppressed(rig, R::scalable_context_reserved);
+    rig.require_suppressed(R::scalable_context_reserved);
   else
     rig.require_fault(R::scalable_context_reserved);
 }
@@ -263,11 +227,11 @@ TEST_CASE("a PASID-directory entry that is not present faults with reason 51, qu
   SECTION("recorded") { rig.require_fault(R::pasid_directory_not_present); }
   SECTION("suppressed by its own") {
     rig.flip(rig.scalable_tables.directory_entry(kDevice, kPasid), 2);
-    require_suppressed(rig, R::pasid_directory_not_present);
+    rig.require_suppressed(R::pasid_directory_not_present);
   }
   SECTION("suppressed by the context's") {
     rig.flip(rig.scalable_tables.context_entry(kDevice), 2);
-    require_suppressed(rig, R::pasid_directory_not_present);
+    rig.require_suppressed(R::pasid_directory_not_present);
   }
 }
 
@@ -294,11 +258,11 @@ TEST_CASE("a PASID-table entry that is not present faults with reason 59, qualif
   SECTION("recorded") { rig.require_fault(R::pasid_not_present); }
   SECTION("suppressed by its own") {
     rig.flip(rig.scalable_tables.pasid_entry(kDevice, kPasid), 2);
-    require_suppressed(rig, R::pasid_not_present);
+    rig.require_suppressed(R::pasid_not_present);
   }
   SECTION("suppressed by the directory's") {
     rig.flip(rig.scalable_tables.directory_entry(kDevice, kPasid), 2);
-    require_suppressed(rig, R::pasid_not_present);
+    rig.require_suppressed(R::pasid_not_present);
   }
 }
 
