@@ -23,6 +23,8 @@ void Config::validate() const {
   if (write_queue_lines < 1) complain("write_queue_lines", "at least 1");
   if (!(dram_latency_ns >= 0)) complain("dram_latency_ns", "no negative time");
   if (!(llc_latency_ns >= 0)) complain("llc_latency_ns", "no negative time");
+  if (!(device_read_interval_ns >= 0)) complain("device_read_interval_ns", "no negative time");
+  if (!(device_line_interval_ns >= 0)) complain("device_line_interval_ns", "no negative time");
   if (!(device_latency_ns >= 0)) complain("device_latency_ns", "no negative time");
   if (!(channel_gbytes_per_s > 0)) complain("channel_gbytes_per_s", "a rate above 0");
   if (llc_ways < 1 || llc_ways > 32) complain("llc_ways", "1 to 32");

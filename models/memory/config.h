@@ -19,6 +19,8 @@ struct Config {
   std::uint32_t write_queue_lines = 64;
   double llc_latency_ns = 0;
   double device_latency_ns = 0;
+  double device_read_interval_ns = 0;
+  double device_line_interval_ns = 0;
   std::uint64_t llc_bytes = 20ull << 20;
   std::uint32_t llc_ways = 20;
   std::uint32_t ddio_ways = 2;
@@ -35,6 +37,8 @@ struct Config {
     visit("write_queue_lines", self.write_queue_lines, {.unit = "lines", .doc = "write-backs a channel buffers before it holds up device writes", .min = 1, .max = 65536});
     visit("llc_latency_ns", self.llc_latency_ns, {.unit = "ns", .doc = "a line from the last-level cache", .min = 0, .max = 1e6});
     visit("device_latency_ns", self.device_latency_ns, {.unit = "ns", .doc = "from the I/O hub to the cache and back, on top of a core's latencies", .min = 0, .max = 1e6});
+    visit("device_read_interval_ns", self.device_read_interval_ns, {.unit = "ns", .doc = "how long a device's or walker's read keeps the I/O hub's port to the cache, lines apart", .min = 0, .max = 1e6});
+    visit("device_line_interval_ns", self.device_line_interval_ns, {.unit = "ns", .doc = "the same for each of its lines", .min = 0, .max = 1e6});
     visit("llc_bytes", self.llc_bytes, {.unit = "bytes", .doc = "last-level cache", .min = 64 << 10});
     visit("llc_ways", self.llc_ways, {.doc = "its ways", .min = 1, .max = 32});
     visit("ddio_ways", self.ddio_ways, {.doc = "ways that device writes may allocate; 0: device writes go to DRAM", .min = 0, .max = 32});

@@ -14,6 +14,9 @@ const Config& valid(const Config& config) {
   return config;
 }
 
+/// What of an event: the socket's index, and that a read's turn at the port has come rather than its answer's time.
+constexpr std::uint32_t kTurn = 1u << 31;
+
 constexpr std::uint64_t first_line(std::uint64_t address) { return address / kLineBytes; }
 constexpr std::uint64_t end_line(std::uint64_t address, std::uint64_t bytes) {
   return bytes == 0 ? address / kLineBytes : (address + bytes - 1) / kLineBytes + 1;
@@ -32,6 +35,8 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
       dram_latency_(ns_to_ps(config.dram_latency_ns)),
       line_time_(ns_to_ps(kLineBytes / config.channel_gbytes_per_s)),
       backlog_(line_time_ * config.write_queue_lines),
+      read_interval_(ns_to_ps(config.device_read_interval_ns)),
+      line_interval_(ns_to_ps(config.device_line_interval_ns)),
       parallelism_(config.memory_parallelism),
       channels_(config.channels) {
   dma_in.register_nb_transport_fw(this, &Memory::request);
@@ -108,6 +113,22 @@ Ps Memory::cpu_access(std::uint64_t address, std::uint64_t bytes, bool write) {
 tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
   if (phase != tlm::BEGIN_REQ) return tlm::TLM_COMPLETED;
   const Ps now = queue_.now();
+  const auto socket = static_cast<std::uint32_t>(id);
+  Ps turn = now;
+  if (payload.is_read() && (read_interval_ | line_interval_) != 0) {
+    const std::uint64_t address = payload.get_address();
+    const Ps lines = end_line(address, payload.get_data_length()) - first_line(address);
+    turn = read_port_.claim(now, read_interval_ + lines * line_interval_);
+  }
+  if (turn > now)
+    queue_.post(turn, *this, socket | kTurn, reinterpret_cast<std::uintptr_t>(&payload));
+  else
+    serve(socket, payload, now);
+  phase = tlm::END_REQ;
+  return tlm::TLM_UPDATED;
+}
+
+void Memory::serve(std::uint32_t id, tlm::tlm_generic_payload& payload, Ps now) {
   const std::uint64_t address = payload.get_address();
   const std::uint64_t bytes = payload.get_data_length();
   Ps commit = now + device_latency_;
@@ -119,13 +140,12 @@ tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tl
     ++counters_.device_reads;
     if (contains(address, bytes)) commit = device_read(address, bytes, now);
   }
-  queue_.post(commit, *this, static_cast<std::uint32_t>(id), reinterpret_cast<std::uintptr_t>(&payload));
-  phase = tlm::END_REQ;
-  return tlm::TLM_UPDATED;
+  queue_.post(commit, *this, id, reinterpret_cast<std::uintptr_t>(&payload));
 }
 
 void Memory::fire(std::uint32_t what, std::uint64_t arg) {
   auto& payload = *reinterpret_cast<tlm::tlm_generic_payload*>(static_cast<std::uintptr_t>(arg));
+  if (what & kTurn) return serve(what & ~kTurn, payload, queue_.now());
   const std::uint64_t address = payload.get_address();
   const std::size_t bytes = payload.get_data_length();
   auto* ext = payload.get_extension<sim::RequesterExtension>();

@@ -57,6 +57,7 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   bool move(tlm::tlm_generic_payload& payload);
   void fire(std::uint32_t what, std::uint64_t arg) override;
 
+  void serve(std::uint32_t id, tlm::tlm_generic_payload& payload, Ps now);
   Ps device_read(std::uint64_t address, std::uint64_t bytes, Ps now);
   Ps device_write(std::uint64_t address, std::uint64_t bytes, Ps now);
   Ps fetch(std::uint64_t line, Ps now);
@@ -71,6 +72,8 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   Ps llc_latency_;
   Ps device_latency_;  // of a hit
   Ps dram_latency_, line_time_, backlog_;
+  Ps read_interval_, line_interval_;
+  TimedResource read_port_;
   unsigned parallelism_;
   std::vector<TimedResource> channels_;
   Ps last_write_commit_ = 0;

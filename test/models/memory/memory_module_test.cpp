@@ -123,6 +123,27 @@ TEST_CASE("one read of many lines waits for the last of them") {
   REQUIRE(bench.device.answers[0].at == 160'000 + 3 * 5'000);
 }
 
+TEST_CASE("reads take their turn at the I/O hub's port by request and line, writes do not") {
+  memory::Config c = config();
+  c.device_read_interval_ns = 7;
+  c.device_line_interval_ns = 4;
+  Bench bench(c);
+  bench.device.send(bench.device.make(false, 0x10000, 256, 1));  // keeps the port for 7 + 4 * 4 ns
+  bench.device.send(bench.device.make(true, 0x20000, 64, 2));
+  bench.other.send(bench.other.make(false, 0x30040, 64, 3));     // 7 + 4 ns
+  bench.device.send(bench.device.make(false, 0x40080, 64, 4));
+  sc_core::sc_start();
+  const auto at = [&](const Initiator& who, std::uint64_t tag) {
+    for (const auto& answer : who.answers)
+      if (answer.tag == tag) return answer.at;
+    return Ps{0};
+  };
+  REQUIRE(at(bench.device, 1) == 165'000);  // as without the port: two lines on each channel
+  REQUIRE(at(bench.device, 2) == 100'000);
+  REQUIRE(at(bench.other, 3) == 160'000 + 23'000);
+  REQUIRE(at(bench.device, 4) == 160'000 + 34'000);
+}
+
 TEST_CASE("without DDIO, writes faster than DRAM are held up once the write queue is full, and stay in order") {
   memory::Config c = config();
   c.ddio_ways = 0;
