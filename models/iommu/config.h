@@ -46,8 +46,10 @@ struct Config {
   CacheConfig paging_cache_l2{32, 4, Replacement::lru};  ///< 2 MB
 
   // page walks
+  static constexpr std::uint32_t kUnordered = 1024;
   std::uint32_t walkers = 6;
   bool merge_misses = true;
+  std::uint32_t reads_passed = kUnordered;
 
   // time
   double lookup_ns = 0;
@@ -118,6 +120,7 @@ struct Config {
     visit("paging_cache_l2", self.paging_cache_l2, {.doc = "level 2 paging entries (2 MB each)"});
     visit("walkers", self.walkers, {.doc = "page walks at once", .min = 1, .max = 256});
     visit("merge_misses", self.merge_misses, {.doc = "a miss to a page that is being walked waits for that walk"});
+    visit("reads_passed", self.reads_passed, {.doc = "how many earlier reads of its requester that wait for walks a read may pass; 1024: any", .min = 0, .max = 1024});
     visit("lookup_ns", self.lookup_ns, {.unit = "ns", .doc = "cache lookup, paid by every DMA request", .min = 0, .max = 1e6});
     visit("walk_step_ns", self.walk_step_ns, {.unit = "ns", .doc = "a walker's own time for each entry it reads, memory apart", .min = 0, .max = 1e6});
     visit("remap_ns", self.remap_ns, {.unit = "ns", .doc = "interrupt-entry lookup and remapping of one interrupt", .min = 0, .max = 1e6});

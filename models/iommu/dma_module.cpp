@@ -55,7 +55,7 @@ void Iommu::accept(Payload& payload) {
     ++requester.writes_accepted;
     (requester.last_write ? requester.last_write->next_in_order : requester.first_write) = &flight;
     requester.last_write = &flight;
-  } else if (requester.first_write) {
+  } else if (requester.first_write || reads_in_order_) {
     flight.waiting = true;
     (requester.last_read ? requester.last_read->next_in_order : requester.first_read) = &flight;
     requester.last_read = &flight;
@@ -111,7 +111,30 @@ void Iommu::block(Flight& flight, const Fault& fault) {
 void Iommu::settled(Flight& flight) {
   flight.ready = true;
   if (flight.request.write) return pump(*flight.requester);
+  if (reads_in_order_) return pump_reads(*flight.requester);
   if (!flight.waiting) forward(flight);
+}
+
+/// Reads leave in the order they came, but for the few waiting ones that each may pass.
+void Iommu::pump_reads(Requester& requester) {
+  while (Flight* read = next_ordered_read(requester)) forward(*read);  // whoever it calls may change the list
+}
+
+Flight* Iommu::next_ordered_read(Requester& requester) {
+  std::uint32_t passed = 0;
+  Flight* before = nullptr;
+  for (Flight* read = requester.first_read; read; before = read, read = read->next_in_order) {
+    if (static_cast<std::int32_t>(requester.writes_forwarded - read->sequence) < 0) return nullptr;
+    if (!read->ready) {
+      if (++passed > unit_.config().reads_passed) return nullptr;
+      continue;
+    }
+    (before ? before->next_in_order : requester.first_read) = read->next_in_order;
+    if (requester.last_read == read) requester.last_read = before;
+    read->waiting = false;
+    return read;
+  }
+  return nullptr;
 }
 
 void Iommu::pump(Requester& requester) {
@@ -123,6 +146,10 @@ void Iommu::pump(Requester& requester) {
     if (!requester.first_write) requester.last_write = nullptr;
     ++requester.writes_forwarded;
     forward(*head);
+    if (reads_in_order_) {
+      pump_reads(requester);
+      continue;
+    }
     while (Flight* read = requester.first_read) {
       if (static_cast<std::int32_t>(requester.writes_forwarded - read->sequence) < 0) break;
       requester.first_read = read->next_in_order;

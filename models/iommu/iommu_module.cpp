@@ -27,6 +27,7 @@ Iommu::Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue
       invalidation_(ns_to_ps(config.invalidation_ns)),
       register_(ns_to_ps(config.register_ns)),
       device_timeout_(ns_to_ps(config.device_tlb_timeout_ns)),
+      reads_in_order_(config.reads_passed < Config::kUnordered),
       mem_channel_(mem_out, queue),
       interrupt_channel_(interrupt_out, queue),
       device_channel_(device_out, queue),

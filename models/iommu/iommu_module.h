@@ -85,6 +85,8 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   void decode(Flight& flight);
   void settled(Flight& flight);
   void pump(Requester& requester);
+  void pump_reads(Requester& requester);
+  Flight* next_ordered_read(Requester& requester);
   void forward(Flight& flight);
   void finish(Flight& flight, bool completes_write);
   void completed_write(Requester& requester);
@@ -142,6 +144,7 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   sim::TransactionPool& pool_;
   RemappingUnit unit_;
   const Ps lookup_, walk_step_, remap_, invalidation_, register_, device_timeout_;
+  const bool reads_in_order_;  ///< more or less: Config::reads_passed
 
   RequestChannel<InitiatorSocket> mem_channel_, interrupt_channel_;
   RequestChannel<OptionalSocket> device_channel_;

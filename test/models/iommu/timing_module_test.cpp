@@ -3,6 +3,7 @@
 
 // The IOMMU's time: hits, misses, walkers, order. Memory takes 100 ns to read and 50 ns to write.
 
+#include "lib/sim/simulation.h"
 #include "test/support/catch.h"
 #include "test/support/iommu_bench_module.h"
 
@@ -222,5 +223,56 @@ TEST_CASE("random traffic keeps PCIe order, reads what was written, and loses no
     REQUIRE(s.requests == 3000);
     REQUIRE(s.context_hits + s.context_misses == 3000);
     REQUIRE(s.iotlb_hits + s.iotlb_misses <= 3000);
+  });
+}
+
+TEST_CASE("a hit passes as many waiting reads of its requester as configured") {
+  for (const std::uint32_t passed : {0u, 1u, 2u, Config::kUnordered}) {
+    sim::Simulation simulation;
+    Config config = timed();
+    config.reads_passed = passed;
+    run(config, [&](IommuBench& bench) {
+      const auto table = bench.add_device(kDevice);
+      for (std::uint64_t page = 5; page < 8; ++page) bench.tables.map(table, 4, page << 12, kData + (page << 12));
+      bench.enable();
+      bench.send(kDevice, false, 0x5000);
+      bench.settle();
+      const auto first_miss = bench.send(kDevice, false, 0x6000);
+      const auto hit_behind_one = bench.send(kDevice, false, 0x5040);
+      const auto second_miss = bench.send(kDevice, false, 0x7000);
+      const auto hit_behind_two = bench.send(kDevice, false, 0x5080);
+      bench.settle();
+      INFO("reads_passed " << passed);
+      REQUIRE(bench.took_ns(first_miss) == 5 + 102 + 100);
+      REQUIRE(bench.took_ns(second_miss) == 5 + 102 + 100);
+      REQUIRE(bench.took_ns(hit_behind_one) == (passed >= 1 ? 5 + 100 : 5 + 102 + 100));
+      REQUIRE(bench.took_ns(hit_behind_two) == (passed >= 2 ? 5 + 100 : 5 + 102 + 100));
+    });
+  }
+}
+
+TEST_CASE("reads kept in order still wait for the writes before them and pass other requesters") {
+  Config config = timed();
+  config.reads_passed = 0;
+  run(config, [](IommuBench& bench) {
+    const auto table = bench.add_device(kDevice);
+    bench.add_device(kOther, 2);
+    for (std::uint64_t page = 5; page < 8; ++page) bench.tables.map(table, 4, page << 12, kData + (page << 12));
+    bench.enable();
+    bench.send(kDevice, false, 0x5000);
+    bench.settle();
+    const auto miss = bench.send(kDevice, false, 0x6000);
+    const auto write_hit = bench.send(kDevice, true, 0x5000, 64, 1);
+    const auto read_hit = bench.send(kDevice, false, 0x5040);
+    const auto blocked = bench.send(kOther, false, 0x9000);  // not mapped
+    const auto write_miss = bench.send(kDevice, true, 0x7000, 64, 1);
+    const auto last = bench.send(kDevice, false, 0x5080);
+    bench.settle();
+    REQUIRE(bench.took_ns(miss) == 5 + 102 + 100);
+    REQUIRE(bench.took_ns(write_hit) == 5 + 50);            // posted writes pass reads
+    REQUIRE(bench.took_ns(read_hit) == 5 + 102 + 100);
+    REQUIRE(bench.took_ns(write_miss) == 5 + 102 + 50);
+    REQUIRE(bench.took_ns(last) == 5 + 102 + 100);
+    REQUIRE(bench.requests[blocked].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
   });
 }
