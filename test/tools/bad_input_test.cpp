@@ -182,3 +182,38 @@ TEST_CASE("translate prints a table and writes results.json, from a trace that t
   CHECK(run["latency_ns"]["count"] == 200);
   CHECK(run["host"]["requests_per_s"] > 0);
 }
+
+TEST_CASE("bad input: measurements for validate") {
+  const Bench bench;
+  const std::string header = "iommu,test,pattern,cache,host_offset_B,device_offset_B,window,size_B,avg_ns,bandwidth_gbps\n";
+  bench.folder.write("m.csv", header + "off,LAT_DMA_RD,Rand,HWarm,0,0,8KB,64,fast,\n");
+  bench.refused_call({"validate", "pcie-bench", "m.csv", "--out", "r"}, "iovirt: m.csv:2: column avg_ns: \"fast\": expected nanoseconds above 0");
+  bench.refused_call({"validate", "pcie-bench", "none.csv", "--out", "r"}, "iovirt: none.csv: cannot be read");
+  bench.folder.write("m.csv", header + "on_4KiB,LAT_DMA_RD,Rand,HWarm,0,0,8KB,64,563.2,\n");
+  bench.refused_call({"validate", "pcie-bench", "m.csv", "--out", "r"}, "iovirt: m.csv: no points with the IOMMU off (expected some, or --iommu)");
+  bench.refused_call({"validate", "pcie-bench", "--set", "iommu.walkerz=5", "--out", "r"}, "iovirt: --set: $.iommu.walkerz: unknown key (did you mean walkers?)");
+  bench.refused_call({"validate", "pcie-bench", "--seed", "-1", "--out", "r"}, "iovirt: --set: $.seed: ");
+  bench.refused_call({"validate", "pcie-bench", "--out", "/proc/iovirt"}, "(expected a folder that can be written)");
+}
+
+TEST_CASE("validate compares a table of one's own, and says by its exit status whether it is met") {
+  const Bench bench;
+  const std::string header = "iommu,test,pattern,cache,host_offset_B,device_offset_B,window,size_B,avg_ns,bandwidth_gbps\n";
+  const std::vector<std::string> arguments = {"validate", "pcie-bench", "m.csv", "--iommu", "--out", "r", "--set", "latency_transfers=500"};
+  bench.folder.write("m.csv", header + "on_4KiB,LAT_DMA_RD,Rand,HWarm,0,0,4MB,64,825.5,\n");
+  const auto met = bench.run(arguments);
+  INFO(met.err);
+  CHECK(met.status == 0);
+  CHECK_THAT(met.out, ContainsSubstring("1 points, 0 outside their bounds\nvalidated\n"));
+  std::ifstream file(bench.folder / "r/results.json");
+  const auto json = nlohmann::json::parse(file);
+  CHECK(json["schema"] == "iovirt-validation/1");
+  CHECK(json["points"][0]["measured"] == 825.5);
+  CHECK(json["points"][0]["within"] == true);
+  CHECK(fs::file_size(bench.folder / "r/pcie-bench.svg") > 500);
+
+  bench.folder.write("m.csv", header + "on_4KiB,LAT_DMA_RD,Rand,HWarm,0,0,4MB,64,1000,\n");
+  const auto missed = bench.run(arguments);
+  CHECK(missed.status == 1);
+  CHECK_THAT(missed.out, ContainsSubstring("NOT validated"));
+}

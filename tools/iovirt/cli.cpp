@@ -18,6 +18,7 @@
 #include "tools/iovirt/config_command.h"
 #include "tools/iovirt/progress.h"
 #include "tools/iovirt/translate_command.h"
+#include "tools/iovirt/validate_command.h"
 
 #ifndef IOVIRT_VERSION
 #define IOVIRT_VERSION "0"
@@ -183,6 +184,8 @@ int run(int argc, const char* const* argv, const Streams& streams, const RunMode
   add_config(config);
   config->add_flag("--docs", options.docs, "every key with its unit, range, value and where that comes from");
 
+  const ValidateCommand validate(app);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -192,6 +195,7 @@ int run(int argc, const char* const* argv, const Streams& streams, const RunMode
   try {
     if (tenants->parsed()) return tenants_command(tenants_arguments, streams);
     if (translate->parsed()) return translate_command(translate_arguments, streams);
+    if (validate.parsed()) return validate.run(streams);
     std::vector<Mode> modes = modes_of(options);  // before files: a wrong option is told first
     if (!options.mode.empty()) modes = {parse_mode(options.mode, "--mode")};
     const platform::LoadedConfig loaded(request_of(options));
