@@ -8,10 +8,10 @@
 namespace iovirt::platform {
 namespace {
 
-Config for_ports(Config config, std::size_t nics) {
+Config for_ports(Config config, std::size_t ports) {
   // The link comes up at what both ends can do.
   config.pcie = config.pcie.trained(config.nic.pcie_generation, config.nic.pcie_width);
-  config.pcie.ports = static_cast<std::uint32_t>(nics);
+  config.pcie.ports = static_cast<std::uint32_t>(ports);
   config.pcie.chipset_base = config.iommu.register_base;
   return config;
 }
@@ -24,8 +24,8 @@ nic::Config with_mac(nic::Config config, const MacAddress& mac) {
 
 }  // namespace
 
-Machine::Machine(const Config& config, const std::vector<MacAddress>& macs)
-    : config_(for_ports(config, macs.size())),
+Machine::Machine(const Config& config, const std::vector<MacAddress>& macs, unsigned free_ports)
+    : config_(for_ports(config, macs.size() + free_ports)),
       queue("queue"),
       memory("memory", config_.memory, queue),
       core_memory(memory),

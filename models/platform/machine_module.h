@@ -23,8 +23,8 @@ namespace iovirt::platform {
 
 class Machine {
  public:
-  /// `nics` ports, each with a NIC whose NVM holds `macs[i]`.
-  Machine(const Config& config, const std::vector<MacAddress>& macs);
+  /// A port for each of `macs`, with a NIC whose NVM holds it, and `free_ports` more for devices of the caller's.
+  Machine(const Config& config, const std::vector<MacAddress>& macs, unsigned free_ports = 0);
 
   const Config& config() const { return config_; }
   /// Every model's counters, since the machine was made: set-up included.

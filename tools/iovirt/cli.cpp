@@ -183,6 +183,7 @@ int run(int argc, const char* const* argv, const Streams& streams, const RunMode
   CLI::App* config = app.add_subcommand("config", "Print the effective configuration");
   add_config(config);
   config->add_flag("--docs", options.docs, "every key with its unit, range, value and where that comes from");
+  const ValidateCommand validate(app);
 
   const ValidateCommand validate(app);
 

@@ -17,6 +17,7 @@
 #include "models/platform/pcie_bench/report.h"
 #include "models/platform/pcie_bench/rig_module.h"
 #include "models/platform/results.h"
+#include "tools/iovirt/validate_protection.h"
 
 namespace iovirt::cli {
 namespace {
@@ -65,11 +66,26 @@ ValidateCommand::ValidateCommand(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   pcie_bench_->add_option("--seed", options_.seed, "of the addresses")->type_name("N");
   pcie_bench_->add_option("--out", options_.out, "folder for results.json and pcie-bench.svg")->type_name("DIR");
+
+  const auto add = [&](const char* name, const char* what) {
+    CLI::App* command = validate->add_subcommand(name, what);
+    command->add_option("--set", options_.sets, "path=value, JSON or a bare string (repeatable)")
+        ->type_name("PATH=VALUE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command->add_option("--out", options_.out, "folder for results.json")->type_name("DIR");
+    return command;
+  };
+  protection_ = add("protection", "What mapping a page for DMA costs a core, by the mode of the host's driver");
 }
 
-bool ValidateCommand::parsed() const { return pcie_bench_->parsed(); }
+bool ValidateCommand::parsed() const { return pcie_bench_->parsed() || protection_->parsed(); }
 
 int ValidateCommand::run(const Streams& streams) const {
+  return protection_->parsed() ? validate_protection(options_, streams) : pcie_bench(streams);
+}
+
+int ValidateCommand::pcie_bench(const Streams& streams) const {
   std::vector<std::string> assignments = options_.sets;
   if (!options_.seed.empty()) assignments.push_back("seed=" + options_.seed);
   const pb::LoadedConfig loaded(assignments);

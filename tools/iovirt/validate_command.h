@@ -33,7 +33,10 @@ class ValidateCommand {
   int run(const Streams& streams) const;
 
  private:
+  int pcie_bench(const Streams& streams) const;
+
   CLI::App* pcie_bench_;
+  CLI::App* protection_;
   ValidateOptions options_;
 };
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+#include "tools/iovirt/validate_protection.h"
+
+#include <optional>
+#include <ostream>
+
+#include <nlohmann/json.hpp>
+
+#include "models/platform/config_loader.h"
+#include "models/platform/protection/map_cost.h"
+#include "models/platform/results.h"
+
+namespace iovirt::cli {
+
+int validate_protection(const ValidateOptions& options, const Streams& streams) {
+  platform::ConfigRequest request;
+  for (const std::string& assignment : options.sets) request.assignments.emplace_back(assignment, "--set");
+  const platform::LoadedConfig loaded(request);
+  std::optional<platform::ResultsFile> file;
+  if (options.out) file.emplace(*options.out);
+  std::vector<platform::MapCost> costs;
+  for (const auto& [name, config] : platform::map_cost_variants(loaded.config()))
+    costs.push_back(platform::measure_map_cost(name, config));
+  streams.out << platform::map_cost_report(costs);
+  if (file) {
+    file->commit(platform::map_cost_json(costs));
+    streams.out << "\n" << file->path() << "\n";
+  }
+  return kSuccess;
+}
+
+}  // namespace iovirt::cli

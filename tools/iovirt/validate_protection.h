@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// `iovirt validate protection`: what protecting memory from devices costs.
+#pragma once
+
+#include "tools/iovirt/validate_command.h"
+
+namespace iovirt::cli {
+
+/// Returns the exit status. Throws ConfigError.
+int validate_protection(const ValidateOptions& options, const Streams& streams);
+
+}  // namespace iovirt::cli
