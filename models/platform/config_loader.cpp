@@ -153,7 +153,9 @@ void LoadedConfig::check_machine() const {
       !std::has_single_bit(config_.cpu.ept_tlb_entries / config_.cpu.ept_tlb_ways))
     reader_.fail("cpu.ept_tlb_entries", fmt::format("{} entries in {} ways: expected a power of two of sets", config_.cpu.ept_tlb_entries, config_.cpu.ept_tlb_ways));
   if (!config_.iommu.pass_through && config_.software.iommu_mode == software::IommuMode::passthrough)
-    reader_.fail("iommu.pass_through", "false, but software.iommu_mode is passthrough: expected true, or mode strict, deferred or off");
+    reader_.fail("iommu.pass_through", "false, but software.iommu_mode is passthrough: expected true, or another mode");
+  if (!config_.iommu.pages_2m && config_.software.iommu_mode == software::IommuMode::huge_pages)
+    reader_.fail("iommu.pages_2m", "false, but software.iommu_mode is huge_pages: expected true, or another mode");
   const std::uint64_t reach = 1ull << config_.cpu.physical_bits;
   if (config_.pcie.mmio64_base + config_.pcie.mmio64_bytes > reach)
     reader_.fail("pcie.mmio64_base", fmt::format("the window ends beyond cpu.physical_bits = {}: expected an end of at most {:#x}", config_.cpu.physical_bits, reach));
@@ -180,7 +182,7 @@ void LoadedConfig::check_mode(Mode mode) const {
     reader_.fail("vms", fmt::format("{} VMs, but the NIC has {} pools, one of them the host's: mode {} expects fewer VMs than nic.pools",
                                     config_.vms, nic.pools, name_of(mode)));
   if ((mode == Mode::sriov || mode == Mode::assigned) && config_.software.iommu_mode == software::IommuMode::off)
-    reader_.fail("software.iommu_mode", fmt::format("off, but mode {} gives devices to VMs through the IOMMU: expected passthrough, strict or deferred", name_of(mode)));
+    reader_.fail("software.iommu_mode", fmt::format("off, but mode {} gives devices to VMs through the IOMMU: expected another mode", name_of(mode)));
 }
 
 std::string LoadedConfig::found(const std::string& path) const { return find_file(path, folders_); }

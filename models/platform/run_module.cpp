@@ -7,6 +7,7 @@
 #include "lib/sim/simulation.h"
 #include "models/platform/rig_module.h"
 #include "models/platform/run.h"
+#include "models/software/host/dma_mapping.h"
 
 namespace iovirt::platform {
 
@@ -153,7 +154,8 @@ RunResult run_mode(const Config& config, Mode mode, const software::Traffic& tra
   RunResult run = counted(machine, server, *rig, world.end());
   run.host.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_start).count();
   subtract_baseline(run, before);
-  const Statistics statistics = machine.statistics();
+  Statistics statistics = machine.statistics();
+  statistics.add(server.iommu.dma().statistics());
   for (const Statistics::Entry& entry : statistics.entries())
     run.statistics.push_back({entry.name, entry.description, entry.unit, entry.value()});
   run.mode = mode;

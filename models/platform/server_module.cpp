@@ -43,11 +43,12 @@ Server::Server(Machine& machine_, World& world_, unsigned vms_)
       vms(vms_),
       scheduler("scheduler", config.software.costs, machine_.cores),
       kernel(config.software.costs, scheduler, kKernelImage, machine_.core_memory.ram_bytes(), config.pcie.ecam_base),
-      iommu(kernel, config.iommu.register_base, config.software.iommu_mode),
+      iommu(kernel, config.iommu.register_base, {config.software.iommu_mode, config.software.iova_cache}),
       ecam_(std::make_unique<EcamAccess>(kernel)),
       enumerator_(std::make_unique<pcie::Enumerator>(*ecam_, bridge_windows(config.pcie))) {
   scheduler.set_boot([this](cpu::VmxCpu& cpu) { kernel.boot(cpu); });
   if (config.software.iommu_mode != software::IommuMode::off) kernel.set_remapping(&iommu);
+  if (config.software.iommu_mode == software::IommuMode::huge_pages) kernel.use_slabs();
   scheduler.spawn("init", 0, Activity::host_kernel, [this] { boot(); });
 }
 

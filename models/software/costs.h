@@ -16,6 +16,8 @@ struct Costs {
   std::uint64_t driver_tx_cycles = 0;      ///< one transmitted frame: descriptor
   std::uint64_t driver_clean_cycles = 0;   ///< one transmit completion
   std::uint64_t iova_cycles = 0;           ///< allocating or freeing one I/O virtual address
+  std::uint64_t iova_node_cycles = 0;      ///< a node of the tree of I/O virtual addresses that a search passes
+  std::uint64_t cache_flush_cycles = 0;    ///< writing a line back to memory (CLFLUSH) for an IOMMU that does not snoop
   // network stack and application
   std::uint64_t stack_rx_cycles = 0;       ///< netif_receive to socket, one frame
   std::uint64_t stack_tx_cycles = 0;       ///< socket to driver, one frame

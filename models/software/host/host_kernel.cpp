@@ -57,7 +57,11 @@ std::uint64_t HostKernel::dma_map(Bdf function, std::uint64_t address, std::size
 }
 
 void HostKernel::dma_unmap(Bdf function, std::uint64_t bus_address, std::size_t bytes) {
-  if (remapping_) remapping_->unmap(function, bus_address, bytes);
+  if (remapping_) remapping_->unmap(function, {&bus_address, 1}, bytes);
+}
+
+void HostKernel::dma_unmap_all(Bdf function, std::span<const std::uint64_t> bus_addresses, std::size_t bytes) {
+  if (remapping_) remapping_->unmap(function, bus_addresses, bytes);
 }
 
 std::uint8_t HostKernel::allocate_vector(std::function<void()> handler) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ class DmaRemapping {
  public:
   virtual ~DmaRemapping() = default;
   virtual std::uint64_t map(Bdf function, std::uint64_t address, std::size_t bytes) = 0;
-  virtual void unmap(Bdf function, std::uint64_t bus_address, std::size_t bytes) = 0;
+  /// Buffers of `bytes` each, mapped one by one.
+  virtual void unmap(Bdf function, std::span<const std::uint64_t> bus_addresses, std::size_t bytes) = 0;
   /// The message that makes `function` raise `vector` on the core with `apic_id`.
   virtual MsiMessage compose(Bdf function, std::uint8_t vector, std::uint32_t apic_id) = 0;
 };
@@ -42,6 +44,8 @@ class HostKernel final : public BaseKernel {
   cpu::VmxCpu& vmx_cpu() { return scheduler_.current_cpu(); }
   std::uint64_t dma_map(Bdf function, std::uint64_t address, std::size_t bytes) override;
   void dma_unmap(Bdf function, std::uint64_t bus_address, std::size_t bytes) override;
+  /// Several buffers of `bytes` at once, for drivers whose descriptors hold many.
+  void dma_unmap_all(Bdf function, std::span<const std::uint64_t> bus_addresses, std::size_t bytes);
   MsiMessage request_msi(Bdf function, unsigned entry, const std::string& name, std::function<void()> handler) override;
   void request_intx(Bdf function, const std::string& name, std::function<void()> handler) override;
   void napi_schedule(NetDriver& driver, unsigned queue) override;

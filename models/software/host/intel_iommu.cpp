@@ -8,6 +8,7 @@
 
 #include "models/iommu/invalidation_spec.h"
 #include "models/iommu/registers_spec.h"
+#include "models/software/host/dma_mapping.h"
 
 namespace iovirt::software {
 namespace {
@@ -18,18 +19,19 @@ constexpr unsigned kIrteBits = 9;                // IRTA.S: 2^(S+1) entries
 constexpr unsigned kIrtes = 1u << (kIrteBits + 1);
 constexpr unsigned kStatusWords = 16;
 constexpr unsigned kQueueEntries = 256;          // IQA.QS = 0
-constexpr std::size_t kDeferredLimit = 250;      // Linux IOVA_FQ_SIZE, then 256
-constexpr Ps kDeferredAge = 10 * kPsPerMs;       // IOVA_FQ_TIMEOUT
-constexpr std::uint64_t kDmaLimit = 1ull << 32;  // the DMA API hands out addresses below 4 GB first
-constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kPteReadWrite = iommu::paging_entry::R::mask | iommu::paging_entry::W::mask;
 
 unsigned shift_of(unsigned level) { return 12 + 9 * (level - 1); }
 
 }  // namespace
 
-IntelIommu::IntelIommu(HostKernel& kernel, std::uint64_t register_base, IommuMode mode)
-    : kernel_(kernel), registers_(register_base), mode_(mode) {}
+IntelIommu::IntelIommu(HostKernel& kernel, std::uint64_t register_base, const DmaOptions& options)
+    : kernel_(kernel),
+      registers_(register_base),
+      mode_(options.mode),
+      dma_(std::make_unique<DmaMapping>(kernel, *this, options)) {}
+
+IntelIommu::~IntelIommu() = default;
 
 // 11.4.4.1: a command is written with the other enables as they are, and is done when its status bit says so.
 void IntelIommu::command(std::uint32_t bit) {
@@ -61,6 +63,7 @@ void IntelIommu::start() {
   cpu.store(registers_ + reg::kFECTL, 4, 0);
 
   const std::uint64_t ecap = cpu.load(registers_ + reg::kECAP, 8);
+  coherent_ = reg::ecap::C::get(ecap) != 0;
   if (reg::ecap::IR::get(ecap)) {
     extended_ = reg::ecap::EIM::get(ecap) != 0;
     cpu.store(registers_ + reg::kIRTA, 8, irte_table_ | reg::irta::EIME::of(extended_) | reg::irta::S::of(kIrteBits));
@@ -75,8 +78,14 @@ void IntelIommu::start() {
   command(reg::gcmd::kTE);
 }
 
+void IntelIommu::read_capabilities() {
+  const std::uint64_t cap = kernel_.cpu().load(registers_ + reg::kCAP, 8);
+  caching_mode_ = reg::cap::CM::get(cap) != 0;
+  max_address_mask_ = static_cast<unsigned>(reg::cap::MAMV::get(cap));
+}
+
 IntelIommu::Domain& IntelIommu::create_domain() {
-  domains_.push_back(Domain{next_domain_++, kernel_.allocate(kPage, kPage), kDmaLimit, {}});
+  domains_.push_back(Domain{next_domain_++, kernel_.allocate(kPage, kPage)});
   return domains_.back();
 }
 
@@ -113,7 +122,6 @@ void IntelIommu::attach_pass_through(Bdf function) {
                 iommu::context_entry::AW::of(2) | iommu::context_entry::DID::of(next_domain_++));
 }
 
-/// Address of the entry for `iova` at `level` (1 is the leaf), tables on the way made.
 std::uint64_t IntelIommu::walk_to(Domain& domain, std::uint64_t iova, unsigned level) {
   cpu::Cpu& cpu = kernel_.cpu();
   std::uint64_t table = domain.root;
@@ -124,19 +132,24 @@ std::uint64_t IntelIommu::walk_to(Domain& domain, std::uint64_t iova, unsigned l
     table = iommu::paging_entry::Address::in_place(value);
     if ((value & kPteReadWrite) == 0) {
       table = kernel_.allocate(kPage, kPage);
-      cpu.store(entry, 8, table | kPteReadWrite);
+      write_entry(entry, table | kPteReadWrite);
     }
   }
 }
 
+// Linux domain_flush_cache: an IOMMU that does not snoop must find the entry in memory.
+void IntelIommu::write_entry(std::uint64_t address, std::uint64_t value) {
+  kernel_.cpu().store(address, 8, value);
+  if (!coherent_) kernel_.cpu().compute(kernel_.costs().cache_flush_cycles);
+}
+
 void IntelIommu::map_range(Domain& domain, std::uint64_t iova, std::uint64_t address, std::uint64_t bytes,
                            std::uint64_t page_bytes) {
-  cpu::Cpu& cpu = kernel_.cpu();
   while (bytes != 0) {
     unsigned level = page_bytes >= 1ull << 30 ? 3 : page_bytes >= 1ull << 21 ? 2 : 1;
     while (level > 1 && (((iova | address) & ((1ull << shift_of(level)) - 1)) != 0 || bytes < 1ull << shift_of(level))) --level;
     const std::uint64_t entry = walk_to(domain, iova, level);
-    cpu.store(entry, 8, address | kPteReadWrite | (level > 1 ? iommu::paging_entry::PS::mask : 0));
+    write_entry(entry, address | kPteReadWrite | (level > 1 ? iommu::paging_entry::PS::mask : 0));
     const std::uint64_t step = 1ull << shift_of(level);
     iova += step;
     address += step;
@@ -156,52 +169,19 @@ IntelIommu::Domain* IntelIommu::domain_of(Bdf function) {
   return &domain;
 }
 
-// Linux dma_map_page: an I/O virtual address, a leaf entry; no flush, since nothing was cached for an absent page.
 std::uint64_t IntelIommu::map(Bdf function, std::uint64_t address, std::size_t bytes) {
-  Domain* domain = domain_of(function);
-  if (!domain) return address;
-  const std::uint64_t first = address & ~(kPage - 1);
-  const std::uint64_t pages = (address + bytes - first + kPage - 1) / kPage;
-  std::uint64_t iova;
-  if (pages == 1 && !domain->free_iovas.empty()) {
-    iova = domain->free_iovas.back();
-    domain->free_iovas.pop_back();
-  } else {
-    domain->next_iova -= pages * kPage;
-    iova = domain->next_iova;
-  }
-  kernel_.cpu().compute(kernel_.costs().iova_cycles);
-  map_range(*domain, iova, first, pages * kPage, kPage);
-  return iova | (address & (kPage - 1));
+  return dma_->map(function, address, bytes);
 }
 
-void IntelIommu::unmap(Bdf function, std::uint64_t bus_address, std::size_t bytes) {
-  Domain* domain = domain_of(function);
-  if (!domain) return;
-  ++unmaps_;
-  cpu::Cpu& cpu = kernel_.cpu();
-  const std::uint64_t first = bus_address & ~(kPage - 1);
-  const std::uint64_t pages = (bus_address + bytes - first + kPage - 1) / kPage;
-  for (std::uint64_t i = 0; i < pages; ++i) cpu.store(walk_to(*domain, first + i * kPage, 1), 8, 0);
-  cpu.compute(kernel_.costs().iova_cycles);
-  if (mode_ == IommuMode::deferred) {
-    if (deferred_.empty()) oldest_deferred_ = cpu.now();
-    deferred_.push_back({domain, first, pages * kPage});
-    if (deferred_.size() >= kDeferredLimit || cpu.now() - oldest_deferred_ >= kDeferredAge) flush_deferred();
-    return;
-  }
-  for (std::uint64_t i = 0; i < pages; ++i)
-    invalidate({{iommu::descriptor::iotlb | iommu::descriptor::G::of(3) | iommu::descriptor::DID::of(domain->id),
-                 first + i * kPage}});
-  for (std::uint64_t i = 0; i < pages; ++i) domain->free_iovas.push_back(first + i * kPage);
+void IntelIommu::unmap(Bdf function, std::span<const std::uint64_t> bus_addresses, std::size_t bytes) {
+  dma_->unmap(function, bus_addresses, bytes);
 }
 
-void IntelIommu::flush_deferred() {
-  std::vector<Deferred> batch;
-  batch.swap(deferred_);  // others may unmap while this one waits
-  invalidate({{iommu::descriptor::iotlb | iommu::descriptor::G::of(1), 0}});
-  for (const Deferred& range : batch)
-    for (std::uint64_t at = 0; at < range.bytes; at += kPage) range.domain->free_iovas.push_back(range.iova + at);
+void IntelIommu::put(std::uint64_t low, std::uint64_t high) {
+  const std::uint64_t slot = queue_ + queue_tail_ * iommu::descriptor::kBytes;
+  queue_tail_ = (queue_tail_ + 1) % kQueueEntries;
+  kernel_.cpu().store(slot, 8, low);
+  kernel_.cpu().store(slot + 8, 8, high);
 }
 
 // Descriptors and a wait, under the queue's lock with interrupts off as Linux's qi_submit_sync; then everything is
@@ -214,18 +194,43 @@ void IntelIommu::invalidate(std::initializer_list<Descriptor> descriptors) {
   queue_locked_ = true;
   const std::uint32_t sequence = ++wait_sequence_;
   const std::uint64_t status = status_ + (sequence % kStatusWords) * 4;
-  const auto put = [&](std::uint64_t low, std::uint64_t high) {
-    const std::uint64_t slot = queue_ + queue_tail_ * iommu::descriptor::kBytes;
-    queue_tail_ = (queue_tail_ + 1) % kQueueEntries;
-    cpu.store(slot, 8, low);
-    cpu.store(slot + 8, 8, high);
-  };
   for (const Descriptor& descriptor : descriptors) put(descriptor.low, descriptor.high);
   put(iommu::descriptor::wait | iommu::descriptor::SW::mask | iommu::descriptor::StatusData::of(sequence), status);
   cpu.store(registers_ + reg::kIQT, 8, queue_tail_ * std::uint64_t{iommu::descriptor::kBytes});
   queue_locked_ = false;
   if (enabled) cpu.sti();
   while (cpu.load(status, 4) != sequence) cpu.pause();
+}
+
+// The lock is free while the core waits, so that several have requests in the queue; each looks at its own status
+// word at its own time.
+IntelIommu::Submission IntelIommu::submit(std::span<const Descriptor> descriptors) {
+  cpu::VmxCpu& cpu = kernel_.vmx_cpu();
+  const Ps begin = cpu.now();
+  const bool enabled = cpu.interrupts_enabled();
+  const auto entries = static_cast<unsigned>(descriptors.size()) + 1;
+  cpu.cli();
+  while (queue_locked_ || queued_ + entries >= kQueueEntries) {
+    cpu.pause();
+    cpu.synchronise();
+  }
+  queue_locked_ = true;
+  queued_ += entries;
+  const std::uint32_t sequence = ++wait_sequence_;
+  const std::uint64_t status = status_ + (sequence % kStatusWords) * 4;
+  for (const Descriptor& descriptor : descriptors) put(descriptor.low, descriptor.high);
+  put(iommu::descriptor::wait | iommu::descriptor::SW::mask | iommu::descriptor::StatusData::of(sequence), status);
+  cpu.store(registers_ + reg::kIQT, 8, queue_tail_ * std::uint64_t{iommu::descriptor::kBytes});
+  queue_locked_ = false;
+  const Ps submitted = cpu.now();
+  // A later wait may have written the word again: its descriptors came after these.
+  while (static_cast<std::int32_t>(static_cast<std::uint32_t>(cpu.load(status, 4)) - sequence) < 0) {
+    cpu.pause();
+    cpu.synchronise();
+  }
+  queued_ -= entries;
+  if (enabled) cpu.sti();
+  return {submitted - begin, cpu.now() - submitted};
 }
 
 MsiMessage IntelIommu::install(Bdf function, std::uint64_t low) {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "models/iommu/structures_spec.h"
@@ -16,14 +17,21 @@
 
 namespace iovirt::software {
 
+class DmaMapping;
+
+/// How the host's own drivers' buffers are mapped (`software.iommu_mode` and what goes with it).
+struct DmaOptions {
+  IommuMode mode = IommuMode::passthrough;
+  bool iova_cache = true;  ///< magazines of freed addresses
+};
+
 class IntelIommu final : public DmaRemapping {
  public:
+  static constexpr std::uint64_t kPage = 4096;
   /// A second-stage address space.
   struct Domain {
     std::uint16_t id = 0;
-    std::uint64_t root = 0;        ///< host-physical, top-level table
-    std::uint64_t next_iova = 0;   ///< of the DMA API, growing down as Linux's does
-    std::vector<std::uint64_t> free_iovas;
+    std::uint64_t root = 0;  ///< host-physical, top-level table
   };
   struct FaultReport {
     std::uint16_t source = 0;
@@ -32,7 +40,8 @@ class IntelIommu final : public DmaRemapping {
     bool read = false;
   };
 
-  IntelIommu(HostKernel& kernel, std::uint64_t register_base, IommuMode mode);
+  IntelIommu(HostKernel& kernel, std::uint64_t register_base, const DmaOptions& options);
+  ~IntelIommu() override;
 
   /// Root table, interrupt-remapping table, invalidation queue, fault event; then translation and remapping on.
   void start();
@@ -48,7 +57,29 @@ class IntelIommu final : public DmaRemapping {
 
   // -- the DMA API of the host's own drivers ----------------------------------------------------------------------
   std::uint64_t map(Bdf function, std::uint64_t address, std::size_t bytes) override;
-  void unmap(Bdf function, std::uint64_t bus_address, std::size_t bytes) override;
+  void unmap(Bdf function, std::span<const std::uint64_t> bus_addresses, std::size_t bytes) override;
+  const DmaMapping& dma() const { return *dma_; }
+
+  // -- for the DMA API ----------------------------------------------------------------------------------------------
+  /// Address of the entry for `iova` at `level` (1 is the leaf), tables on the way made.
+  std::uint64_t walk_to(Domain& domain, std::uint64_t iova, unsigned level);
+  struct Descriptor {
+    std::uint64_t low, high;
+  };
+  struct Submission {
+    Ps submitting = 0, waiting = 0;
+  };
+  void write_entry(std::uint64_t address, std::uint64_t value);
+  /// Descriptors and a wait, as Linux's qi_submit_sync; returns when the IOMMU has carried them out.
+  Submission submit(std::span<const Descriptor> descriptors);
+  /// The domain of a function's own DMA, made and attached when there is none; null: passed through.
+  Domain* domain_of(Bdf function);
+  /// What the DMA API wants to know of the hardware: read before its first mapping.
+  void read_capabilities();
+  /// An entry that becomes present must be announced too (CAP.CM).
+  bool caching_mode() const { return caching_mode_; }
+  /// Largest range of one invalidation, log2 of pages (CAP.MAMV).
+  unsigned max_address_mask() const { return max_address_mask_; }
 
   // -- interrupts ---------------------------------------------------------------------------------------------------
   MsiMessage compose(Bdf function, std::uint8_t vector, std::uint32_t apic_id) override;
@@ -59,34 +90,26 @@ class IntelIommu final : public DmaRemapping {
   MsiMessage compose_posted(Bdf function, const PostedTarget& target);
 
   const std::vector<FaultReport>& faults() const { return faults_; }
-  std::uint64_t unmaps() const { return unmaps_; }
 
  private:
   struct DeviceDomain {
     Bdf function;
     Domain* domain;  ///< null: passed through
   };
-  struct Deferred {
-    Domain* domain;
-    std::uint64_t iova;
-    std::uint64_t bytes;
-  };
 
   void command(std::uint32_t bit);
-  std::uint64_t walk_to(Domain& domain, std::uint64_t iova, unsigned level);
   void write_context(Bdf function, std::uint64_t low, std::uint64_t high);
-  Domain* domain_of(Bdf function);
-  struct Descriptor {
-    std::uint64_t low, high;
-  };
+  void put(std::uint64_t low, std::uint64_t high);
   void invalidate(std::initializer_list<Descriptor> descriptors);
-  void flush_deferred();
   MsiMessage install(Bdf function, std::uint64_t low);
   void fault_interrupt();
 
   HostKernel& kernel_;
   std::uint64_t registers_;
   IommuMode mode_;
+  bool coherent_ = true;
+  bool caching_mode_ = false;
+  unsigned max_address_mask_ = 0;
   std::uint64_t root_table_ = 0;
   std::uint64_t irte_table_ = 0;  ///< 0: no interrupt remapping
   bool extended_ = false;         ///< IRTA.EIME: 32-bit APIC ids
@@ -94,15 +117,14 @@ class IntelIommu final : public DmaRemapping {
   std::uint64_t status_ = 0;  ///< where wait descriptors write
   std::uint32_t queue_tail_ = 0;
   std::uint32_t wait_sequence_ = 0;
+  unsigned queued_ = 0;  ///< descriptors of submit() under way
   bool queue_locked_ = false;
   std::uint16_t next_domain_ = 1;
   std::uint16_t next_irte_ = 0;
   std::deque<Domain> domains_;
   std::vector<DeviceDomain> devices_;
-  std::vector<Deferred> deferred_;
-  Ps oldest_deferred_ = 0;
   std::vector<FaultReport> faults_;
-  std::uint64_t unmaps_ = 0;
+  std::unique_ptr<DmaMapping> dma_;
 };
 
 }  // namespace iovirt::software

@@ -3,9 +3,15 @@
 
 #include "models/software/kernel/base_kernel.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace iovirt::software {
+namespace {
+
+constexpr std::size_t kPageBytes = 4096;
+
+}  // namespace
 
 BaseKernel::BaseKernel(const Costs& costs, std::uint64_t begin, std::uint64_t end)
     : costs_(costs), next_(begin), end_(end) {}
@@ -29,11 +35,36 @@ std::uint64_t BaseKernel::allocate(std::size_t bytes, std::size_t alignment) {
 std::uint64_t BaseKernel::allocate_buffer() {
   if (free_buffers_.empty()) {
     ++buffers_made_;
-    return allocate(kBufferBytes, kBufferBytes);
+    return carve(kBufferBytes);
   }
   const std::uint64_t buffer = free_buffers_.back();
   free_buffers_.pop_back();
   return buffer;
+}
+
+std::uint64_t BaseKernel::allocate_page() {
+  if (free_pages_.empty()) return carve(kPageBytes);
+  const std::uint64_t page = free_pages_.back();
+  free_pages_.pop_back();
+  return page;
+}
+
+/// `bytes` is a power of two of at most a page.
+std::uint64_t BaseKernel::carve(std::size_t bytes) {
+  if (!slabs_used_) return allocate(bytes, bytes);
+  slab_next_ = (slab_next_ + bytes - 1) & ~(std::uint64_t{bytes} - 1);
+  if (slabs_.empty() || slab_next_ == slabs_.back() + kSlabBytes) {
+    slabs_.push_back(allocate(kSlabBytes, kSlabBytes));
+    slab_next_ = slabs_.back();
+  }
+  const std::uint64_t at = slab_next_;
+  slab_next_ += bytes;
+  return at;
+}
+
+std::uint64_t BaseKernel::buffer_slab(std::uint64_t address) const {
+  const std::uint64_t slab = address & ~(kSlabBytes - 1);
+  return std::binary_search(slabs_.begin(), slabs_.end(), slab) ? slab : 0;
 }
 
 void BaseKernel::free_buffer(std::uint64_t address) { free_buffers_.push_back(address); }

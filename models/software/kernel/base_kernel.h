@@ -37,6 +37,14 @@ class BaseKernel : public Kernel {
   std::uint64_t allocate(std::size_t bytes, std::size_t alignment) override;
   std::uint64_t allocate_buffer() override;
   void free_buffer(std::uint64_t address) override;
+  /// A page, for drivers whose buffers are pages.
+  std::uint64_t allocate_page();
+  void free_page(std::uint64_t address) { free_pages_.push_back(address); }
+  /// From now on buffers and pages come out of slabs of 2 MB that hold nothing else.
+  void use_slabs() { slabs_used_ = true; }
+  static constexpr std::uint64_t kSlabBytes = 2ull << 20;
+  /// The slab that `address` lies in, 0 when in none.
+  std::uint64_t buffer_slab(std::uint64_t address) const;
 
   void receive(NetDriver& driver, unsigned queue, std::uint64_t buffer, std::uint64_t address,
                std::uint32_t bytes) override {
@@ -67,8 +75,14 @@ class BaseKernel : public Kernel {
   std::vector<Napi*> napis_;  ///< every instance, in order of first use
 
  private:
+  std::uint64_t carve(std::size_t bytes);
+
   std::uint64_t next_;
   std::uint64_t end_;
+  bool slabs_used_ = false;
+  std::vector<std::uint64_t> slabs_;  ///< ascending
+  std::uint64_t slab_next_ = 0;       ///< in the last of them
+  std::vector<std::uint64_t> free_pages_;
   std::uint64_t buffers_made_ = 0;
   std::uint64_t ecam_base_ = 0;
   std::vector<std::uint64_t> free_buffers_;
