@@ -123,6 +123,7 @@ std::uint64_t DmaMapping::map_slab(Device& device, std::uint64_t address_of_slab
   }
   ++slab->users;
   const std::uint64_t bus = slab->iova + (address - address_of_slab);
+  const Stopwatch watch(kernel_, map_cost_.addresses);
   kernel_.cpu().compute(kernel_.costs().iova_cycles);
   return bus;
 }
@@ -197,10 +198,14 @@ bool DmaMapping::unmap_slab(Device& device, std::uint64_t bus) {
   const auto slab = std::find_if(device.slabs.begin(), device.slabs.end(),
                                  [&](const Slab& s) { return bus - s.iova < kSlab; });
   if (slab == device.slabs.end()) return false;
-  kernel_.cpu().compute(kernel_.costs().iova_cycles);
-  if (--slab->users != 0) return true;
   const std::uint64_t page = slab->iova / kPage;
-  device.slabs.erase(slab);  // whoever maps a buffer of it meanwhile maps it anew
+  const bool last = --slab->users == 0;
+  if (last) device.slabs.erase(slab);  // whoever maps a buffer of it from now on maps it anew
+  {
+    const Stopwatch watch(kernel_, unmap_cost_.addresses);
+    kernel_.cpu().compute(kernel_.costs().iova_cycles);
+  }
+  if (!last) return true;
   clear_entries(device, page, 1, 2);
   invalidate(device, page, kSlabPages, false, unmap_cost_);
   give_address(device, page, kSlabPages, unmap_cost_);
