@@ -185,7 +185,6 @@ int run(int argc, const char* const* argv, const Streams& streams, const RunMode
   config->add_flag("--docs", options.docs, "every key with its unit, range, value and where that comes from");
   const ValidateCommand validate(app);
 
-  const ValidateCommand validate(app);
 
   try {
     app.parse(argc, argv);
