@@ -111,7 +111,7 @@ bool Translator::grants_write(const Request& request, const AddressSpace& space,
 FaultReason Translator::check_rights(const Request& request, const AddressSpace& space, std::uint8_t page) const {
   if (space.has_first()) {
     if (!request.privileged && !(page & rights::kUser)) return FaultReason::user_access_denied;
-    if (request.execute && !(page & rights::kExecute)) return FaultReason::execute_denied;
+    if (request.execute && space.no_execute && !(page & rights::kExecute)) return FaultReason::execute_denied;
     if (request.execute && request.privileged && space.supervisor_no_execute && (page & rights::kUser))
       return FaultReason::execute_denied;
   }
@@ -179,8 +179,7 @@ Translator::Answer Translator::use_page(const Page& page, unsigned shift, const 
     translation = Translation{address, 1ull << shift};
     translation.readable = any && (page.rights & rights::kRead);
     translation.writable = any && !request.no_write && grants_write(request, space, page.rights);
-    translation.executable = translation.readable && request.execute && (page.rights & rights::kExecute) != 0 &&
-                             reason != FaultReason::execute_denied;
+    translation.executable = translation.readable && request.execute && reason != FaultReason::execute_denied;
     translation.global = page.rights & rights::kGlobal;
     translation.snoop = page.rights & rights::kSnoop;
     return translation.writable && !(page.rights & rights::kDirty) ? Answer::miss : Answer::translated;

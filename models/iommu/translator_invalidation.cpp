@@ -62,8 +62,12 @@ void Translator::invalidate(const IotlbInvalidation& invalidation) {
     } else {
       pages_.erase_if(goes);
     }
-    if (!selective || !invalidation.leaf_only)
-      for (unsigned level = 2; level <= 5; ++level) directory_cache(level).erase_if(goes);
+    // The hint is about the second stage's own directories: those of a nested first stage lie behind its leaves.
+    const auto directory_goes = [&](std::uint64_t tag, const Directory& directory) {
+      return (!selective || !invalidation.leaf_only || space_key::has_pasid(directory.key)) && goes(tag, directory);
+    };
+    if (!selective || !invalidation.leaf_only || config_.scalable_mode)
+      for (unsigned level = 2; level <= 5; ++level) directory_cache(level).erase_if(directory_goes);
   }
   if (pages_.used() == 0) {
     pages_of_size_[0] = pages_of_size_[1] = pages_of_size_[2] = 0;

@@ -115,7 +115,7 @@ struct Walk {
 /// Bits of a cached translation.
 namespace rights {
 inline constexpr std::uint8_t kRead = 1, kWrite = 2;  ///< second stage; both set without one
-inline constexpr std::uint8_t kFirstWrite = 4, kUser = 8, kExecute = 16, kGlobal = 32;
+inline constexpr std::uint8_t kFirstWrite = 4, kUser = 8, kExecute = 16 /* XD clear */, kGlobal = 32;
 inline constexpr std::uint8_t kDirty = 64;            ///< every dirty bit that a write needs is set in memory
 inline constexpr std::uint8_t kSnoop = 128;
 inline constexpr std::uint8_t kNoFirstStage = kFirstWrite | kUser | kExecute;

@@ -55,7 +55,7 @@ Step Translator::first_read(Walk& walk, std::uint64_t entry) {
   auto page = walk.first_rights;
   if (!fe::RW::get(entry)) page &= static_cast<std::uint8_t>(~rights::kFirstWrite);
   if (!fe::US::get(entry)) page &= static_cast<std::uint8_t>(~rights::kUser);
-  if (space.no_execute && fe::XD::get(entry)) page &= static_cast<std::uint8_t>(~rights::kExecute);
+  if (fe::XD::get(entry)) page &= static_cast<std::uint8_t>(~rights::kExecute);
   if (level == 1 || large) return first_leaf(walk, entry, shift, page);
 
   const std::uint64_t bits = (fe::A::mask | (space.extended_accessed ? fe::EA::mask : 0)) & ~entry;

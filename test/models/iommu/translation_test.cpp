@@ -161,7 +161,7 @@ TEST_CASE("the walk answers as a naive translator does, for random tables, hardw
     if (chance(2)) request.address |= 1ull << (30 + random() % 34);
     request.write = chance(50);
     if (is_interrupt_address(request.address)) continue;
-    const auto expected = translate_naively(rig.memory, config, rig.tables.root(), request);
+    const auto expected = translate_naively(static_cast<MemoryPort&>(rig.memory), config, rig.tables.root(), request);
     const auto reason = rig.dma(request.source, request.address, request.write);
     INFO("request " << i << ": source " << std::hex << request.source << " address " << request.address << (request.write ? " write" : " read"));
     if (const auto* fault = std::get_if<OracleFault>(&expected)) {
