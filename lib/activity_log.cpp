@@ -9,38 +9,32 @@ namespace iovirt {
 
 ActivityLog::ActivityLog() { ring_.reserve(64); }
 
-void ActivityLog::append(Activity activity, Ps duration) {
-  if (duration == 0) return;
-  const bool same = valid_ != 0 && ring_[(appended_ - 1) % kHistory].activity == activity;
-  if (!same) {
-    const Segment segment{totals_, activity};
-    const std::size_t slot = appended_ % kHistory;
-    if (slot >= ring_.size()) {
-      ring_.push_back(segment);
-      begins_.push_back(end_);
-    } else {
-      ring_[slot] = segment;
-      begins_[slot] = end_;
-    }
-    ++appended_;
-    valid_ = std::min<std::uint64_t>(valid_ + 1, kHistory);
+void ActivityLog::begin(Activity activity) {
+  const std::size_t slot = appended_ % kHistory;
+  if (slot >= ring_.size())
+    ring_.push_back({end_, activity});
+  else
+    ring_[slot] = {end_, activity};
+  if (appended_ % kStride == 0) {
+    const std::size_t place = slot / kStride;
+    if (place >= totals_before_.size())
+      totals_before_.push_back(totals_);
+    else
+      totals_before_[place] = totals_;
   }
-  totals_[static_cast<std::size_t>(activity)] += duration;
-  end_ += duration;
+  if (++appended_ - oldest_ > kHistory) ++oldest_;
 }
 
 void ActivityLog::take_back(Ps at, std::vector<Piece>& taken) {
   taken.clear();
-  while (valid_ != 0 && end_ > at) {
-    const Segment& newest = ring_[(appended_ - 1) % kHistory];
-    const Ps newest_begin = begins_[(appended_ - 1) % kHistory];
-    const Ps begin = std::max(newest_begin, at);
-    taken.push_back({newest.activity, end_ - begin});
-    totals_[static_cast<std::size_t>(newest.activity)] -= end_ - begin;
-    end_ = begin;
-    if (newest_begin < at) break;
+  while (appended_ != oldest_ && end_ > at) {
+    const Segment last = newest();
+    const Ps from = std::max(last.begin, at);
+    taken.push_back({last.activity, end_ - from});
+    totals_[static_cast<std::size_t>(last.activity)] -= end_ - from;
+    end_ = from;
+    if (last.begin < at) break;
     --appended_;
-    --valid_;
   }
   std::reverse(taken.begin(), taken.end());
   if (!marks_.empty()) weave_marks(at, taken);
@@ -74,58 +68,67 @@ void ActivityLog::take_marks(Ps until, std::vector<Mark>& taken) {
 }
 
 std::array<Ps, kActivities> ActivityLog::totals_until(Ps time) const {
-  std::array<Ps, kActivities> totals = totals_;
-  if (time >= end_)
-    totals[static_cast<std::size_t>(current_)] += time - end_;
-  else
-    totals_at(time, totals);
+  if (time < end_) return totals_at(time);
+  Totals totals = totals_;
+  totals[static_cast<std::size_t>(current_)] += time - end_;
   return totals;
 }
 
-// Most questions are about the recent past: doubling steps back from the newest, then a binary search.
+// Most questions are about the recent past, or about all there is: doubling steps back from the newest, then a binary search.
 std::uint64_t ActivityLog::find(Ps time) const {
-  const std::uint64_t oldest = appended_ - valid_;
+  if (appended_ - oldest_ > 1 && time < segment(oldest_ + 1).begin) return oldest_;
   std::uint64_t high = appended_;  // the last segment with begin <= time lies in [low, high)
   std::uint64_t low = appended_ - 1;
-  for (std::uint64_t step = 1; low > oldest && begins_[low % kHistory] > time; step *= 2) {
+  for (std::uint64_t step = 1; low > oldest_ && segment(low).begin > time; step *= 2) {
     high = low;
-    low = low - oldest > step ? low - step : oldest;
+    low = low - oldest_ > step ? low - step : oldest_;
   }
   while (high - low > 1) {
     const std::uint64_t middle = low + (high - low) / 2;
-    (begins_[middle % kHistory] <= time ? low : high) = middle;
+    (segment(middle).begin <= time ? low : high) = middle;
   }
   return low;
 }
 
-void ActivityLog::totals_at(Ps time, std::array<Ps, kActivities>& out) const {
-  const std::size_t slot = find(time) % kHistory;
-  const Segment& segment = ring_[slot];
-  out = segment.before;
-  if (time > begins_[slot]) out[static_cast<std::size_t>(segment.activity)] += time - begins_[slot];
+/// From the next totals that are known, backwards.
+ActivityLog::Totals ActivityLog::totals_at(Ps time) const {
+  const std::uint64_t number = find(time);
+  const std::uint64_t kept = (number / kStride + 1) * kStride;
+  std::uint64_t next = std::min(kept, appended_);
+  Totals totals = kept < appended_ ? totals_before_[kept % kHistory / kStride] : totals_;
+  Ps end = kept < appended_ ? segment(kept).begin : std::max(end_, time);
+  if (next == appended_ && time > end_) totals[static_cast<std::size_t>(newest().activity)] += time - end_;
+  while (next-- != number) {
+    const Segment& from = segment(next);
+    const Ps begin = std::max(from.begin, time);
+    totals[static_cast<std::size_t>(from.activity)] -= end - begin;
+    end = begin;
+  }
+  return totals;
 }
 
 void ActivityLog::split(Ps from, Ps to, std::array<Ps, kStages>& stages) const {
   if (to <= from) return;
-  if (valid_ == 0) {
-    stages[static_cast<std::size_t>(Stage::sched)] += to - from;
-    return;
-  }
-  const std::uint64_t oldest = appended_ - valid_;
-  const Ps known = begins_[oldest % kHistory];
+  const Ps known = appended_ == oldest_ ? to : segment(oldest_).begin;
   if (from < known) {
     const Ps lost = std::min(known, to) - from;
     stages[static_cast<std::size_t>(Stage::sched)] += lost;
     from += lost;
     if (from == to) return;
   }
-  std::array<Ps, kActivities> a;
-  std::array<Ps, kActivities> b;
-  totals_at(from, a);
-  if (to == end_)
-    b = totals_;
-  else
-    totals_at(to, b);
+  // Most packets have waited through a few segments only.
+  constexpr std::uint64_t kFew = 2 * kStride;
+  const std::uint64_t stop = appended_ - oldest_ > kFew ? (appended_ - kFew / 2) / kStride * kStride : oldest_;
+  for (std::uint64_t number = appended_; number != stop;) {
+    const Segment& last = segment(--number);
+    if (last.begin >= to) continue;
+    const Ps begin = std::max(last.begin, from);
+    stages[static_cast<std::size_t>(stage_of(last.activity))] += to - begin;
+    to = begin;
+    if (to == from) return;
+  }
+  const Totals a = totals_at(from);
+  const Totals b = to == segment(stop).begin ? totals_before_[stop % kHistory / kStride] : totals_at(to);
   for (std::size_t i = 0; i < kActivities; ++i)
     stages[static_cast<std::size_t>(stage_of(static_cast<Activity>(i)))] += b[i] - a[i];
 }

@@ -21,7 +21,12 @@ class ActivityLog {
   ActivityLog();
 
   /// The core was busy with `activity` from end() for `duration`.
-  void append(Activity activity, Ps duration);
+  void append(Activity activity, Ps duration) {
+    if (duration == 0) return;
+    if (appended_ == oldest_ || newest().activity != activity) begin(activity);
+    totals_[static_cast<std::size_t>(activity)] += duration;
+    end_ += duration;
+  }
   Ps end() const { return end_; }
   /// What the core does beyond end(), until it is appended: idling, or waiting for a device's answer.
   void set_current(Activity activity) { current_ = activity; }
@@ -48,13 +53,13 @@ class ActivityLog {
   template <class Each>
   void pieces(Ps from, Ps to, Each&& each) const {
     if (to <= from) return;
-    const Ps known = valid_ == 0 ? to : begins_[(appended_ - valid_) % kHistory];
+    const Ps known = appended_ == oldest_ ? to : segment(oldest_).begin;
     if (from < known) each(Activity::sched, from, std::min(known, to));
     from = std::max(from, known);
     if (from >= to) return;
     for (std::uint64_t number = find(from); from < to; ++number) {
-      const Ps end = number + 1 == appended_ ? to : std::min(to, begins_[(number + 1) % kHistory]);
-      if (end > from) each(ring_[number % kHistory].activity, from, end);
+      const Ps end = number + 1 == appended_ ? to : std::min(to, segment(number + 1).begin);
+      if (end > from) each(segment(number).activity, from, end);
       from = std::max(from, end);
     }
   }
@@ -71,23 +76,29 @@ class ActivityLog {
   static constexpr std::size_t kHistory = 1u << 14;
 
  private:
-  void weave_marks(Ps at, std::vector<Piece>& taken);
+  using Totals = std::array<Ps, kActivities>;
   struct Segment {
-    std::array<Ps, kActivities> before;  ///< totals where it begins
+    Ps begin;
     Activity activity;
   };
+  static constexpr std::uint64_t kStride = 16;  ///< the totals are kept where every so manieth segment begins
+
+  void begin(Activity activity);
+  void weave_marks(Ps at, std::vector<Piece>& taken);
   /// Number of the segment that `time` lies in. REQUIRES: not before the oldest.
   std::uint64_t find(Ps time) const;
-  void totals_at(Ps time, std::array<Ps, kActivities>& out) const;
+  Totals totals_at(Ps time) const;
+  const Segment& segment(std::uint64_t number) const { return ring_[number % kHistory]; }
+  const Segment& newest() const { return segment(appended_ - 1); }
 
   std::vector<Segment> ring_;
-  std::vector<Mark> marks_;     ///< in time order; empty unless somebody traces
-  std::vector<Ps> begins_;      ///< of each segment, apart from the rest since a search reads nothing else
-  std::uint64_t appended_ = 0;  ///< segments ever appended and not taken back; the newest is appended_ - 1
-  std::uint64_t valid_ = 0;     ///< how many of the newest are still in the ring
+  std::vector<Totals> totals_before_;  ///< segment n * kStride
+  std::vector<Mark> marks_;            ///< in time order; empty unless somebody traces
+  std::uint64_t appended_ = 0;         ///< segments ever appended and not taken back; the newest is appended_ - 1
+  std::uint64_t oldest_ = 0;           ///< the first that is still in the ring
   Ps end_ = 0;
   Activity current_ = Activity::idle;
-  std::array<Ps, kActivities> totals_{};
+  Totals totals_{};
 };
 
 }  // namespace iovirt

@@ -9,23 +9,43 @@
 
 namespace iovirt {
 
-PacketLedger::PacketLedger() : packets_(1), notices_(1) {}
+PacketLedger::PacketLedger() : notices_(1) {
+  nobody_.last = ~Ps{0};  // never charged
+  nobody_.closed = true;
+  chunks_.push_back(std::make_unique<Chunk>());
+  chunks_[0]->packets[0] = nobody_;
+  --chunks_[0]->to_forget;
+}
 
 PacketId PacketLedger::open(Ps now, Direction direction, std::uint16_t vm, std::uint32_t frame) {
-  Packet packet;
+  const PacketId id = next_++;
+  if (id / kChunk >= chunks_.size()) {
+    if (idle_.empty()) idle_.push_back(std::make_unique<Chunk>());
+    chunks_.push_back(std::move(idle_.back()));
+    idle_.pop_back();
+    ++chunks_in_use_;
+    chunks_.back()->to_forget = kChunk;
+  }
+  Packet& packet = (*this)[id];
+  packet = Packet{};
   packet.opened = packet.last = now;
   packet.direction = direction;
   packet.vm = vm;
   packet.frame = frame;
-  packets_.push_back(packet);
-  const auto id = static_cast<PacketId>(packets_.size() - 1);
   if (trace_) trace_->packet_opened(id, packet);
   return id;
 }
 
+void PacketLedger::forget(PacketId id) {
+  std::unique_ptr<Chunk>& chunk = chunks_[id / kChunk];
+  if (id == 0 || !chunk || --chunk->to_forget != 0) return;
+  idle_.push_back(std::move(chunk));
+  --chunks_in_use_;
+}
+
 void PacketLedger::charge_core(PacketId id, const ActivityLog& core, Ps now) {
-  Packet& p = packets_[id];
-  if (id == 0 || now <= p.last) return;
+  Packet& p = (*this)[id];
+  if (now <= p.last) return;
   if (p.notice != 0) {
     const Notice& notice = notices_[p.notice];
     if (notice.fired > p.last && notice.fired <= now) charge(id, Stage::moderation, notice.fired);
@@ -40,19 +60,19 @@ void PacketLedger::charge_core(PacketId id, const ActivityLog& core, Ps now) {
 
 void PacketLedger::close(PacketId id, Ps now) {
   if (id == 0) return;
-  Packet& p = packets_[id];
+  Packet& p = (*this)[id];
   p.closed = now == p.last;
   if (trace_ && p.closed) trace_->packet_closed(id, p, false);
 }
 
 void PacketLedger::drop(PacketId id) {
   if (id == 0) return;
-  packets_[id].closed = true;
-  if (trace_) trace_->packet_closed(id, packets_[id], true);
+  (*this)[id].closed = true;
+  if (trace_) trace_->packet_closed(id, (*this)[id], true);
 }
 
 void PacketLedger::trace_stage(PacketId id, Stage stage, Ps now) {
-  trace_->packet_stage(id, packets_[id], stage, packets_[id].last, now);
+  trace_->packet_stage(id, (*this)[id], stage, (*this)[id].last, now);
 }
 
 NoticeId PacketLedger::open_notice() {

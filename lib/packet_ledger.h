@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -57,19 +58,22 @@ class PacketLedger {
   };
 
   PacketLedger();
-  /// Room for so many packets, so that a long run does not hold a list and its copy.
-  void reserve(std::size_t packets) { packets_.reserve(packets + 1); }
 
   /// A packet's life begins: its first bit is on the wire (rx), or the application hands it over (tx).
   PacketId open(Ps now, Direction direction, std::uint16_t vm, std::uint32_t frame);
-  Packet& operator[](PacketId id) { return packets_[id]; }
-  const Packet& operator[](PacketId id) const { return packets_[id]; }
-  std::size_t count() const { return packets_.size() - 1; }
+  /// A packet that is forgotten, and id 0, is one closed packet that stands for all of them.
+  Packet& operator[](PacketId id) {
+    Chunk* chunk = chunks_[id / kChunk].get();
+    return chunk ? chunk->packets[id % kChunk] : nobody_;
+  }
+  const Packet& operator[](PacketId id) const { return const_cast<PacketLedger&>(*this)[id]; }
+  /// Packets ever opened.
+  std::size_t count() const { return next_ - 1; }
 
   /// [last, now) goes to `stage`; nothing when `now` is not after `last` or `id` is 0.
   void charge(PacketId id, Stage stage, Ps now) {
-    Packet& p = packets_[id];
-    if (id == 0 || now <= p.last) return;
+    Packet& p = (*this)[id];
+    if (now <= p.last) return;
     p.stages[stage] += now - p.last;
     if (trace_) trace_stage(id, stage, now);
     p.last = now;
@@ -81,6 +85,11 @@ class PacketLedger {
   void close(PacketId id, Ps now);
   /// The packet came to nothing: its life ends where it was last accounted for.
   void drop(PacketId id);
+  /// Nobody will ask about the closed packet any more; somebody may still hold its id. Once for each packet: its
+  /// storage is used again, so that a run's length does not matter.
+  void forget(PacketId id);
+  /// Packets whose storage is held.
+  std::size_t held() const { return chunks_in_use_ * kChunk; }
 
   /// What is opened and charged from now on is shown to `trace`, which must outlive this; null: to nobody.
   void set_trace(Trace* trace) { trace_ = trace; }
@@ -109,10 +118,21 @@ class PacketLedger {
     std::vector<Mark> marks;
   };
 
+  // Ids are given in sequence; packets lie in chunks, and a chunk is used again when all of it is forgotten.
+  static constexpr PacketId kChunk = 256;
+  struct Chunk {
+    std::array<Packet, kChunk> packets;
+    PacketId to_forget = kChunk;
+  };
+
   void trace_stage(PacketId id, Stage stage, Ps now);
 
   Trace* trace_ = nullptr;
-  std::vector<Packet> packets_;
+  PacketId next_ = 1;
+  std::vector<std::unique_ptr<Chunk>> chunks_;  ///< null: forgotten
+  std::vector<std::unique_ptr<Chunk>> idle_;
+  std::size_t chunks_in_use_ = 1;
+  Packet nobody_;
   std::vector<Notice> notices_;
   boost::unordered_flat_map<std::uint64_t, PacketId> placed_;  // looked up by key only, never iterated
 };

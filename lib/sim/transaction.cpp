@@ -22,7 +22,7 @@ tlm::tlm_generic_payload& TransactionPool::acquire(tlm::tlm_command command, std
   }
   tlm::tlm_generic_payload& payload = *idle_.back();
   idle_.pop_back();
-  extension(payload) = RequesterExtension{};
+  extension(payload).reset();
   payload.set_command(command);
   payload.set_address(address);
   payload.set_data_length(static_cast<unsigned>(bytes));

@@ -66,6 +66,21 @@ struct RequesterExtension : tlm::tlm_extension<RequesterExtension> {
   };
   std::array<Mark, 4> before;  ///< where a read that has yet to learn its packet has been
 
+  /// As new, `before` apart.
+  void reset() {
+    requester = 0;
+    pasid = kNoPasid;
+    address_type = AddressType::untranslated;
+    kind = TlpKind::memory;
+    execute = privileged = no_snoop = relaxed_ordering = false;
+    tag = 0;
+    ledger = nullptr;
+    packet = 0;
+    notice = 0;
+    first = last = false;
+    waiting = 0;
+    route = 0;
+  }
   /// The transaction was in `stage` until `now`.
   void mark(Stage stage, Ps now) {
     if (!ledger) return;

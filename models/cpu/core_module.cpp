@@ -160,11 +160,15 @@ void Core::pause() {
 
 // -- memory -------------------------------------------------------------------------------------------------------------
 
-std::uint64_t Core::translate(std::uint64_t guest_physical, EptAccess access, unsigned bytes, std::uint64_t value) {
+inline std::uint64_t Core::translate(std::uint64_t guest_physical, EptAccess access, unsigned bytes, std::uint64_t value) {
+  const EptContext context = ept_context(controls_.ept_pointer, controls_.vpid);
+  if (const EptTlb::Entry* entry = tlb_.lookup(context, guest_physical, access)) return entry->translate(guest_physical);
+  return walk(guest_physical, access, bytes, value);
+}
+
+std::uint64_t Core::walk(std::uint64_t guest_physical, EptAccess access, unsigned bytes, std::uint64_t value) {
   for (;;) {
     const EptContext context = ept_context(controls_.ept_pointer, controls_.vpid);
-    if (const EptTlb::Entry* entry = tlb_.lookup(context, guest_physical, access))
-      return entry->translate(guest_physical);
     const EptResult result = ept_walk(group_.walk_port(), controls_.ept_pointer, guest_physical, access,
                                       {.physical_bits = capabilities_.physical_bits});
     VmExit exit{.reason = ExitReason::ept_misconfig, .guest_physical = guest_physical};
@@ -185,6 +189,9 @@ std::uint64_t Core::translate(std::uint64_t guest_physical, EptAccess access, un
     guest_->operand = {.write = access == EptAccess::write, .bytes = bytes, .value = value, .cpuid = {}};
     operand_ = vm_exit(exit);
     if (operand_.done) return kEmulated;
+    // The VMM has mapped it: once more, as the guest's instruction would.
+    if (const EptTlb::Entry* entry = tlb_.lookup(ept_context(controls_.ept_pointer, controls_.vpid), guest_physical, access))
+      return entry->translate(guest_physical);
   }
 }
 

@@ -113,6 +113,7 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
 
   /// Host-physical address of a guest's access; kEmulated when the VMM carried it out (then `operand` holds it).
   std::uint64_t translate(std::uint64_t guest_physical, EptAccess access, unsigned bytes, std::uint64_t value);
+  std::uint64_t walk(std::uint64_t guest_physical, EptAccess access, unsigned bytes, std::uint64_t value);
   /// Host-physical, without the machine noticing.
   std::uint64_t peek(std::uint64_t address) const;
   std::uint64_t mmio(bool write, std::uint64_t address, unsigned bytes, std::uint64_t value);

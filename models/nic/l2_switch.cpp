@@ -23,9 +23,9 @@ std::optional<FrameHeader> parse_header(std::span<const std::uint8_t> frame) {
 
 std::uint32_t L2Switch::exact(std::uint64_t address, bool& matched) const {
   std::uint32_t pools = 0;
+  const auto low = static_cast<std::uint32_t>(address);
   for (std::size_t i = 0; i < r_.ral.size(); ++i) {
-    if ((r_.rah[i] & kRahValid) == 0) continue;
-    if ((static_cast<std::uint64_t>(r_.rah[i] & 0xffff) << 32 | r_.ral[i]) != address) continue;
+    if (r_.ral[i] != low || (r_.rah[i] & kRahValid) == 0 || (r_.rah[i] & 0xffff) != address >> 32) continue;
     matched = true;
     pools |= static_cast<std::uint32_t>(RahPools::get(r_.rah[i]));
   }

@@ -134,8 +134,6 @@ std::uint16_t ConfigSpace::add_extended_capability(std::uint16_t id, unsigned ve
   return offset;
 }
 
-std::uint64_t ConfigSpace::get(std::uint16_t offset, unsigned bytes) const { return read(offset, bytes); }
-
 void ConfigSpace::set(std::uint16_t offset, unsigned bytes, std::uint64_t value) {
   for (unsigned i = 0; i < bytes && offset + i < kBytes; ++i) value_[offset + i] = static_cast<std::uint8_t>(value >> (8 * i));
 }

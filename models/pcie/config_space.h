@@ -58,7 +58,10 @@ class ConfigSpace {
   void on_write(std::uint16_t offset, unsigned bytes, Hook hook);
 
   // -- the hardware's own side: no masks, no hooks ---------------------------------------------------------------------
-  std::uint64_t get(std::uint16_t offset, unsigned bytes) const;
+  std::uint64_t get(std::uint16_t offset, unsigned bytes) const {
+    if (bytes == 2 && offset < kBytes - 1) return value_[offset] | static_cast<std::uint64_t>(value_[offset + 1]) << 8;
+    return read(offset, bytes);
+  }
   void set(std::uint16_t offset, unsigned bytes, std::uint64_t value);
   bool memory_enabled() const { return (value_[spec::kCommand] & spec::kCommandMemoryEnable) != 0; }
   bool bus_master() const { return (value_[spec::kCommand] & spec::kCommandBusMaster) != 0; }

@@ -64,6 +64,8 @@ struct RootComplex::Port {
 
   unsigned index;
   Function function;
+  // What the port's configuration says, so that not every access of a core reads it anew.
+  ConfigSpace::Window memory, prefetchable;
   CreditedLink up;
   Ps credit_wake = CreditedLink::kNever;
   Ps down_free = 0;
@@ -327,6 +329,10 @@ void RootComplex::own_config(std::uint32_t slot, Function* function, std::uint16
     std::uint64_t value = 0;
     std::memcpy(&value, payload.get_data_ptr(), bytes);
     if (function) function->config.write(offset, bytes, value);
+    for (auto& port : ports_) {
+      port->memory = port->function.config.memory_window();
+      port->prefetchable = port->function.config.prefetchable_window();
+    }
   } else {
     const std::uint64_t value = function ? function->config.read(offset, bytes) : ~0ull;
     std::memcpy(payload.get_data_ptr(), &value, bytes);
@@ -425,11 +431,9 @@ RootComplex::Port* RootComplex::port_of_bus(unsigned bus) {
 }
 
 RootComplex::Port* RootComplex::port_of_address(std::uint64_t address) {
-  for (auto& port : ports_) {
-    const ConfigSpace& config = port->function.config;
-    if (down[port->index].size() == 0) continue;
-    if (config.memory_window().contains(address) || config.prefetchable_window().contains(address)) return port.get();
-  }
+  for (auto& port : ports_)
+    if ((port->memory.contains(address) || port->prefetchable.contains(address)) && down[port->index].size() != 0)
+      return port.get();
   return nullptr;
 }
 

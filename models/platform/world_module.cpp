@@ -30,7 +30,6 @@ class World::Port final : public nic::WireSink {
 World::World(sc_core::sc_module_name name, Machine& machine, const software::Traffic& traffic, unsigned vms,
              Progress& progress)
     : sc_module(name), machine_(machine), traffic_(traffic), vms_(vms), progress_(progress), sent_frames_(vms), sending_(vms) {
-  machine_.ledger.reserve(traffic.count());
   for (std::uint32_t i = 0; i < traffic.count(); ++i) {
     const software::TrafficFrame& frame = traffic.frames()[i];
     if (frame.direction == Direction::rx)
@@ -119,7 +118,10 @@ void World::frame_sent(const Frame& frame, Ps last_bit) {
   ++transmitted_;
   delivered_bytes_ += frame.bytes.size();
   tx_.add(packet.stages);
-  if (traffic_.interactive()) machine_.queue.post(last_bit + traffic_.think(), *this, inject, frame.packet);
+  if (traffic_.interactive())
+    machine_.queue.post(last_bit + traffic_.think(), *this, inject, frame.packet);
+  else
+    machine_.ledger.forget(frame.packet);
   finish_one();
 }
 
@@ -137,7 +139,9 @@ void World::received(PacketId id, std::span<const std::uint8_t> bytes, Ps) {
     const StageTimes& request = machine_.ledger[packet.answers].stages;
     for (std::size_t i = 0; i < kStages; ++i) both.ps[i] += request.ps[i];
     round_trip_.add(both);
+    machine_.ledger.forget(packet.answers);
   }
+  if (!traffic_.interactive()) machine_.ledger.forget(id);
   finish_one();
 }
 
@@ -146,6 +150,7 @@ bool World::reply_to(PacketId received, Ps now, PacketId& next, std::span<const 
   // The VM's next request follows the reply to the one before.
   const std::uint32_t frame = machine_.ledger[received].frame;
   const unsigned vm = machine_.ledger[received].vm;
+  machine_.ledger.forget(received);
   const auto& mine = sent_frames_[vm];
   const auto at = std::upper_bound(mine.begin(), mine.end(), frame);
   if (at == mine.end()) return false;
@@ -174,6 +179,8 @@ PacketId World::open_tx(unsigned vm, std::uint32_t frame, Ps now, std::span<cons
 void World::dropped(PacketId id) {
   if (id == 0 || machine_.ledger[id].closed) return;
   machine_.ledger.drop(id);
+  machine_.ledger.forget(machine_.ledger[id].answers);
+  machine_.ledger.forget(id);
   ++dropped_;
   finish_one();
 }

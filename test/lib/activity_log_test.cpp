@@ -89,3 +89,42 @@ TEST_CASE("every split sums to its interval, also after history has been forgott
   for (std::size_t a = 0; a < kActivities; ++a) total += log.total(static_cast<Activity>(a));
   REQUIRE(total == log.end());
 }
+
+TEST_CASE("a split is what adding up the segments one by one gives") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  ActivityLog log;
+  struct Known {
+    Ps begin, end;
+    Activity activity;
+  };
+  std::vector<Known> all;
+  std::vector<ActivityLog::Piece> taken;
+  for (unsigned i = 0; i < 12'000; ++i) {  // less than is remembered
+    const auto activity = static_cast<Activity>(random() % kActivities);
+    const Ps duration = random() % 1000;
+    all.push_back({log.end(), log.end() + duration, activity});
+    log.append(activity, duration);
+    if (random() % 16 == 0) {
+      const Ps at = log.end() - std::min<Ps>(log.end(), random() % 2000);
+      log.take_back(at, taken);
+      while (!all.empty() && all.back().begin >= at) all.pop_back();
+      if (!all.empty()) all.back().end = std::min(all.back().end, at);
+    }
+    if (random() % 8 != 0 || all.empty()) continue;
+    const Ps reach = random() % 4 == 0 ? log.end() : std::min<Ps>(log.end(), 1 + random() % 60'000);
+    const Ps from = log.end() - random() % (reach + 1);
+    const Ps to = from + random() % (log.end() - from + 1);
+    std::array<Ps, kStages> expected{};
+    std::array<Ps, kActivities> until{};
+    for (const Known& known : all) {
+      if (known.end > from && known.begin < to)
+        expected[static_cast<std::size_t>(stage_of(known.activity))] += std::min(known.end, to) - std::max(known.begin, from);
+      if (known.begin < from) until[static_cast<std::size_t>(known.activity)] += std::min(known.end, from) - known.begin;
+    }
+    CAPTURE(i, from, to, log.end());
+    if (split(log, from, to) != expected) REQUIRE(split(log, from, to) == expected);
+    if (log.totals_until(from) != until) REQUIRE(log.totals_until(from) == until);
+  }
+}

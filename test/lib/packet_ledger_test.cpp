@@ -105,6 +105,34 @@ TEST_CASE("a packet is found by the address of its first byte, the latest one pl
   REQUIRE(ledger.at(0x1001) == 0);
 }
 
+TEST_CASE("the storage of forgotten packets is used again, whoever still holds their ids") {
+  PacketLedger ledger;
+  std::vector<PacketId> open;
+  PacketId lost = 0;
+  for (unsigned i = 0; i < 100'000; ++i) {
+    open.push_back(ledger.open(i, Direction::tx, 0, i));
+    if (i == 50'000) lost = open.back();
+    if (open.size() <= 32) continue;
+    const PacketId oldest = open.front();
+    open.erase(open.begin());
+    ledger.charge(oldest, Stage::wire, i);
+    ledger.place(oldest % 512 * 0x1000, oldest);
+    if (oldest == lost) continue;  // never closed: it stays
+    ledger.close(oldest, i);
+    ledger.forget(oldest);
+  }
+  REQUIRE(ledger.count() == 100'000);
+  REQUIRE(ledger.held() < 2'000);
+  REQUIRE(ledger[lost].frame == 50'000);
+  REQUIRE_FALSE(ledger[lost].closed);
+  // What an address still says of a packet that is gone does nothing.
+  const PacketId stale = 77;
+  ledger.charge(stale, Stage::nic, 200'000);
+  REQUIRE(ledger[stale].closed);
+  REQUIRE(ledger[stale].stages.sum() == 0);
+  REQUIRE(ledger[0].stages.sum() == 0);
+}
+
 TEST_CASE("whatever is charged, the stages sum to the packet's age") {
   const auto seed = std::random_device{}();
   CAPTURE(seed);

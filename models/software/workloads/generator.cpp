@@ -9,6 +9,8 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <tuple>
 #include <utility>
 
 #include "models/software/workloads/generator_random.h"
@@ -33,13 +35,24 @@ std::uint16_t fold(std::uint64_t sum) {
   return static_cast<std::uint16_t>(~sum);
 }
 
+std::uint64_t sum(const std::uint8_t* at, std::uint32_t bytes) {
+  std::uint64_t total = 0;
+  for (std::uint32_t i = 0; i < bytes; i += 2) total += static_cast<std::uint32_t>(at[i] << 8 | at[i + 1]);
+  return total;
+}
+
 class GeneratedBytes : public FrameBytes {
  public:
   GeneratedBytes(std::uint64_t seed, const std::vector<TrafficFrame>& frames) : seed_(seed) {
-    records_.reserve(frames.size());
-    for (const TrafficFrame& frame : frames)
-      records_.push_back({static_cast<std::uint16_t>(frame.bytes), static_cast<std::uint8_t>(frame.vm),
-                          frame.direction == Direction::rx});
+    std::map<std::tuple<std::uint32_t, unsigned, bool>, std::uint32_t> known;
+    kinds_of_.reserve(frames.size());
+    for (const TrafficFrame& frame : frames) {
+      const bool rx = frame.direction == Direction::rx;
+      const auto [at, added] =
+          known.try_emplace({frame.bytes, frame.vm, rx}, static_cast<std::uint32_t>(kinds_.size()));
+      if (added) kinds_.emplace_back(frame.bytes, static_cast<std::uint8_t>(frame.vm), rx);
+      kinds_of_.push_back(at->second);
+    }
     Random random(seed);
     block_.resize(kBlockBytes);
     for (std::uint32_t i = 0; i < kBlockBytes; i += 8) {
@@ -53,76 +66,78 @@ class GeneratedBytes : public FrameBytes {
 
   void fill(std::uint32_t frame, std::span<std::uint8_t> out) const override {
     const std::uint32_t window = headers(frame, out.data());
-    constexpr std::uint32_t fixed = kHeaderBytes + kSequenceBytes;
-    std::memcpy(out.data() + fixed, block_.data() + window, out.size() - fixed);
+    std::memcpy(out.data() + kFixedBytes, block_.data() + window, out.size() - kFixedBytes);
   }
 
   bool matches(std::uint32_t frame, std::span<const std::uint8_t> bytes) const override {
-    std::array<std::uint8_t, kHeaderBytes + kSequenceBytes> expected;
+    std::array<std::uint8_t, kFixedBytes> expected;
     const std::uint32_t window = headers(frame, expected.data());
     return std::memcmp(bytes.data(), expected.data(), expected.size()) == 0 &&
            std::memcmp(bytes.data() + expected.size(), block_.data() + window, bytes.size() - expected.size()) == 0;
   }
 
  private:
-  struct Record {
-    std::uint16_t bytes;
-    std::uint8_t vm;
-    bool rx;
+  static constexpr std::uint32_t kFixedBytes = kHeaderBytes + kSequenceBytes;
+
+  /// Frames of one size, VM and direction: their headers but for what the index decides.
+  struct Kind {
+    Kind(std::uint32_t frame_bytes, std::uint8_t vm_index, bool rx) : payload(frame_bytes - kFixedBytes) {
+      const MacAddress vm = vm_mac(vm_index), peer = peer_mac(0);
+      std::memcpy(bytes.data(), rx ? vm.data() : peer.data(), 6);
+      std::memcpy(bytes.data() + 6, rx ? peer.data() : vm.data(), 6);
+      put16(bytes.data() + 12, 0x0800);
+
+      std::uint8_t* ip = bytes.data() + kEthernetBytes;
+      const std::uint32_t ip_bytes = frame_bytes - kEthernetBytes;
+      ip[0] = 0x45;
+      put16(ip + 2, ip_bytes);
+      put16(ip + 6, 0x4000);  // don't fragment
+      ip[8] = 64;
+      ip[9] = 17;
+      const std::array<std::uint8_t, 4> vm_ip = {10, 0, 1, static_cast<std::uint8_t>(vm_index + 1)}, peer_ip = {10, 0, 2, 1};
+      std::memcpy(ip + 12, rx ? peer_ip.data() : vm_ip.data(), 4);
+      std::memcpy(ip + 16, rx ? vm_ip.data() : peer_ip.data(), 4);
+      ip_sum = sum(ip, kIpBytes);
+
+      std::uint8_t* udp = ip + kIpBytes;
+      const std::uint32_t udp_bytes = ip_bytes - kIpBytes;
+      put16(udp, rx ? 40'000 : 9'000);
+      put16(udp + 2, rx ? 9'000 : 40'000);
+      put16(udp + 4, udp_bytes);
+      udp_sum = sum(ip + 12, 8) + 17 + udp_bytes + sum(udp, kUdpBytes);
+    }
+    std::array<std::uint8_t, kFixedBytes> bytes{};
+    std::uint32_t payload;
+    std::uint64_t ip_sum;   ///< without the identification
+    std::uint64_t udp_sum;  ///< pseudo-header and header
   };
 
   /// Writes everything before the random bytes; returns where in the block those lie (even).
   std::uint32_t headers(std::uint32_t frame, std::uint8_t* at) const {
-    const Record& record = records_[frame];
-    const MacAddress vm = vm_mac(record.vm), peer = peer_mac(0);
-    std::memcpy(at, record.rx ? vm.data() : peer.data(), 6);
-    std::memcpy(at + 6, record.rx ? peer.data() : vm.data(), 6);
-    put16(at + 12, 0x0800);
-
+    const Kind& kind = kinds_[kinds_of_[frame]];
+    std::memcpy(at, kind.bytes.data(), kFixedBytes);
     std::uint8_t* ip = at + kEthernetBytes;
-    const std::uint32_t ip_bytes = record.bytes - kEthernetBytes;
-    std::memset(ip, 0, kIpBytes);
-    ip[0] = 0x45;
-    put16(ip + 2, ip_bytes);
     put16(ip + 4, frame);
-    put16(ip + 6, 0x4000);  // don't fragment
-    ip[8] = 64;
-    ip[9] = 17;
-    const std::array<std::uint8_t, 4> vm_ip = {10, 0, 1, static_cast<std::uint8_t>(record.vm + 1)}, peer_ip = {10, 0, 2, 1};
-    std::memcpy(ip + 12, record.rx ? peer_ip.data() : vm_ip.data(), 4);
-    std::memcpy(ip + 16, record.rx ? vm_ip.data() : peer_ip.data(), 4);
-    put16(ip + 10, fold(sum(ip, kIpBytes)));
-
-    std::uint8_t* udp = ip + kIpBytes;
-    const std::uint32_t udp_bytes = ip_bytes - kIpBytes;
-    put16(udp, record.rx ? 40'000 : 9'000);
-    put16(udp + 2, record.rx ? 9'000 : 40'000);
-    put16(udp + 4, udp_bytes);
-    put16(udp + 6, 0);
-    std::uint8_t* sequence = udp + kUdpBytes;
-    for (unsigned b = 0; b < 8; ++b) sequence[b] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(frame) >> (56 - 8 * b));
+    put16(ip + 10, fold(kind.ip_sum + (frame & 0xffff)));
+    std::uint8_t* sequence = at + kHeaderBytes;  // 64 bits
+    put16(sequence + 4, frame >> 16);
+    put16(sequence + 6, frame);
 
     // The window starts at an even offset and stays inside the block.
-    const std::uint32_t payload = record.bytes - kHeaderBytes - kSequenceBytes;
     std::uint64_t mixed = (frame + seed_) * 0x9e3779b97f4a7c15;
     mixed ^= mixed >> 29;
     const auto window = static_cast<std::uint32_t>(mixed % (kBlockBytes - 2048)) & ~1u;
-    std::uint64_t total = sum(ip + 12, 8) + 17 + udp_bytes + sum(udp, kUdpBytes + kSequenceBytes);
-    total += sums_[(window + payload) / 2] - sums_[window / 2];
-    if (payload % 2 != 0) total += static_cast<std::uint64_t>(block_[window + payload - 1]) << 8;
+    std::uint64_t total = kind.udp_sum + (frame >> 16) + (frame & 0xffff);
+    total += sums_[(window + kind.payload) / 2] - sums_[window / 2];
+    if (kind.payload % 2 != 0) total += static_cast<std::uint64_t>(block_[window + kind.payload - 1]) << 8;
     const std::uint16_t checksum = fold(total);
-    put16(udp + 6, checksum == 0 ? 0xffff : checksum);
+    put16(ip + kIpBytes + 6, checksum == 0 ? 0xffff : checksum);
     return window;
   }
 
-  static std::uint64_t sum(const std::uint8_t* at, std::uint32_t bytes) {
-    std::uint64_t total = 0;
-    for (std::uint32_t i = 0; i < bytes; i += 2) total += static_cast<std::uint32_t>(at[i] << 8 | at[i + 1]);
-    return total;
-  }
-
   std::uint64_t seed_;
-  std::vector<Record> records_;
+  std::vector<Kind> kinds_;
+  std::vector<std::uint32_t> kinds_of_;  ///< by frame
   std::vector<std::uint8_t> block_;
   std::vector<std::uint64_t> sums_;  ///< of the block's big-endian words before the index
 };
