@@ -89,7 +89,7 @@ TEST_CASE("a transfer that the IOMMU stops ends the comparison with a message") 
 TEST_CASE("keys of the benchmark's configuration are checked like all others") {
   const auto error_of = [](const std::string& assignment) {
     try {
-      LoadedConfig({assignment});
+      LoadedConfig({assignment, "iommu.pages_1g=false"});
     } catch (const ConfigError& error) {
       return std::string(error.what());
     }
