@@ -48,6 +48,7 @@ struct RequesterExtension : tlm::tlm_extension<RequesterExtension> {
   bool execute = false;
   bool privileged = false;
   bool no_write = false;  ///< of a translation request: it asks for no right to write (NW)
+  bool exclusive = false;  ///< a read that takes the lines in order to change them at once (an atomic update)
   bool no_snoop = false;
   bool relaxed_ordering = false;
   std::uint64_t tag = 0;  ///< the initiator's own; nobody else reads it

@@ -43,6 +43,7 @@ void Iommu::dispatch_interrupt(Flight& flight) {
   if (flight.action == InterruptRemapper::Action::deliver) return deliver(flight);
   Flight& own = start(Flight::Kind::posted_read, tlm::TLM_READ_COMMAND, flight.remapping.descriptor, posted_descriptor::kBytes);
   own.owner = &flight;
+  sim::TransactionPool::extension(*own.payload).exclusive = true;
   send(mem_channel_, *own.payload);
 }
 

@@ -61,10 +61,13 @@ Ps Memory::write_back(std::uint64_t line, Ps now) {
   return channel.free_at() > now + backlog_ ? channel.free_at() - backlog_ : now;
 }
 
-Ps Memory::device_read(std::uint64_t address, std::uint64_t bytes, Ps now) {
+Ps Memory::device_read(std::uint64_t address, std::uint64_t bytes, Ps now, bool exclusive) {
   Ps done = now;
   for (std::uint64_t line = first_line(address); line < end_line(address, bytes); ++line) {
-    if (llc_.device_read(line * kLineBytes).hit) {
+    // An exclusive one leaves the line as a write would: modified in the cache, or without DDIO written back.
+    const Llc::Outcome outcome = exclusive ? llc_.device_write(line * kLineBytes) : llc_.device_read(line * kLineBytes);
+    if (outcome.wrote_back) done = std::max(done, write_back(line, now));
+    if (outcome.hit) {
       ++counters_.device_line_hits;
     } else {
       ++counters_.device_line_misses;
@@ -138,7 +141,10 @@ void Memory::serve(std::uint32_t id, tlm::tlm_generic_payload& payload, Ps now) 
     last_write_commit_ = commit;
   } else {
     ++counters_.device_reads;
-    if (contains(address, bytes)) commit = device_read(address, bytes, now);
+    if (contains(address, bytes)) {
+      const auto* ext = payload.get_extension<sim::RequesterExtension>();
+      commit = device_read(address, bytes, now, ext && ext->exclusive);
+    }
   }
   queue_.post(commit, *this, id, reinterpret_cast<std::uintptr_t>(&payload));
 }

@@ -186,6 +186,37 @@ TEST_CASE("what a device wrote with DDIO is in the cache for the core") {
   REQUIRE(bench.memory.cpu_access(0x3000, 64, false) == 20'000);
 }
 
+TEST_CASE("an exclusive read leaves the line in the cache, modified, as a write would") {
+  Bench bench;
+  const auto exclusive = [&](std::uint64_t tag) {
+    auto& payload = bench.device.make(false, 0x3000, 64, tag);
+    sim::TransactionPool::extension(payload).exclusive = true;
+    const Ps start = sc_core::sc_time_stamp().value();
+    bench.device.send(payload);
+    sc_core::sc_start();
+    return bench.device.answers.back().at - start;
+  };
+  REQUIRE(exclusive(1) == 160'000);
+  REQUIRE(exclusive(2) == 100'000);
+  REQUIRE(bench.memory.cpu_access(0x3000, 64, false) == 20'000);
+  REQUIRE(bench.memory.counters().write_backs == 0);
+  for (std::uint64_t way = 1; way <= 4; ++way) bench.memory.cpu_access(0x3000 + (way << 14), 64, false);  // the set is full
+  REQUIRE(bench.memory.counters().write_backs == 1);
+}
+
+TEST_CASE("without DDIO an exclusive read puts the line back into DRAM") {
+  memory::Config c = config();
+  c.ddio_ways = 0;
+  Bench bench(c);
+  bench.memory.cpu_access(0x3000, 64, true);
+  auto& payload = bench.device.make(false, 0x3000, 64, 1);
+  sim::TransactionPool::extension(payload).exclusive = true;
+  bench.device.send(payload);
+  sc_core::sc_start();
+  REQUIRE(bench.memory.counters().write_backs == 1);
+  REQUIRE(bench.memory.counters().device_line_hits == 1);
+}
+
 TEST_CASE("a write notes where a packet lies, a read learns which packet it fetches and charges its way there") {
   Bench bench;
   PacketLedger ledger;
