@@ -44,15 +44,42 @@ std::uint64_t untranslated_only_completion() {
 }
 
 AtsAnswer ats_answer(FaultReason reason) {
-  switch (static_cast<std::uint8_t>(reason)) {
+  using R = FaultReason;
+  switch (reason) {
     // What the tables do not allow, and addresses that they cannot hold.
-    case 0x04: case 0x05: case 0x06: case 0x0e:
-    case 0x71: case 0x79: case 0x80: case 0x81: case 0x82: case 0x83: case 0x84: case 0x85: case 0x86: case 0x87:
-      return AtsAnswer::no_rights;
+    case R::address_beyond_width:
+    case R::no_write_permission:
+    case R::no_read_permission:
+    case R::output_in_interrupt_range:
+    case R::first_stage_not_present:
+    case R::second_stage_not_present:
+    case R::nested_root_no_read_permission:
+    case R::nested_table_no_read_permission:
+    case R::nested_table_no_write_permission:
+    case R::address_not_canonical:
+    case R::user_access_denied:
+    case R::execute_denied:
+    case R::second_stage_address_beyond_width:
+    case R::scalable_no_write_permission:
+    case R::scalable_no_read_permission:
+    case R::scalable_interrupt_range: return AtsAnswer::no_rights;
     // Not present, or not for requests like this.
-    case 0x01: case 0x02: case 0x0d: case 0x39: case 0x41: case 0x44: case 0x45: case 0x46: case 0x47:
-    case 0x51: case 0x59: case 0x5c: case 0x5d:
-      return AtsAnswer::unsupported;
+    case R::root_not_present:
+    case R::context_not_present:
+    case R::translation_type_blocked:
+    case R::pasid_in_legacy_mode:
+    case R::page_request_in_legacy_mode:
+    case R::dma_aborted:
+    case R::scalable_root_not_present:
+    case R::scalable_context_not_present:
+    case R::device_tlb_disabled:
+    case R::pasids_disabled:
+    case R::pasid_too_large:
+    case R::page_requests_disabled:
+    case R::pasid_directory_not_present:
+    case R::pasid_not_present:
+    case R::execute_requests_disabled:
+    case R::supervisor_requests_disabled: return AtsAnswer::unsupported;
     default: return AtsAnswer::completer_abort;
   }
 }

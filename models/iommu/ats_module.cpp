@@ -35,6 +35,7 @@ void Iommu::use(Flight& flight, const Translation& translation) {
     return;
   }
   flight.downstream_address = translation.address;
+  if (flight.kind == Flight::Kind::page_request) return;  // it may ask, that is all
   // Tables may lead into protected memory; what has met none may not (11.4.8.1).
   if (translation.page_bytes == 0 && is_protected(flight)) flight.blocked = true;
 }
@@ -60,12 +61,25 @@ void Iommu::accept_message(Flight& flight) {
   const bool well_formed = flight.request.write && flight.payload->get_data_length() == 8;
   if (well_formed && kind == sim::TlpKind::invalidate_completion && config.device_tlbs)
     flight.kind = Flight::Kind::invalidate_completion;
-  else if (well_formed && kind == sim::TlpKind::page_request && config.page_requests) {
-    flight.kind = Flight::Kind::page_request;
-    ++page_requests_in_flight_;
-  } else {
+  else if (well_formed && kind == sim::TlpKind::page_request && config.page_requests)
+    return accept_page_request(flight);
+  else
     flight.blocked = true;
-  }
+  settled(flight);
+}
+
+/// Whether its sender may ask at all, the tables say: that is looked up, or walked for, as for any request.
+void Iommu::accept_page_request(Flight& flight) {
+  flight.kind = Flight::Kind::page_request;
+  ++unit_.statistics().page_requests;
+  ++page_requests_in_flight_;
+  std::uint64_t body = 0;
+  std::memcpy(&body, flight.payload->get_data_ptr(), sizeof body);
+  flight.request.page_request = true;
+  flight.request.address = page_request_message::Address::in_place(body);
+  flight.response = PageResponseCode::success;
+  if (unit_.translating()) return decode(flight);
+  flight.response = PageResponseCode::invalid_request;  // and no fault
   settled(flight);
 }
 
@@ -103,11 +117,10 @@ void Iommu::page_requested(Flight& flight, std::uint64_t body) {
   request.last = message::L::get(body);
   request.group = static_cast<std::uint16_t>(message::PRGI::get(body));
   request.address = message::Address::in_place(body);
+  PageResponseCode code = flight.response;
   respond(flight, tlm::TLM_OK_RESPONSE);
 
-  ++unit_.statistics().page_requests;
-  PageResponseCode code = PageResponseCode::invalid_request;
-  if (unit_.page_requests_allowed()) {
+  if (code == PageResponseCode::success) {
     if (const auto place = unit_.page_requests().place()) {
       Flight& own = start(Flight::Kind::page_write, tlm::TLM_WRITE_COMMAND, *place, page_request_entry::kBytes);
       own.downstream_address = *place;

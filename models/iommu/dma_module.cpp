@@ -93,6 +93,11 @@ void Iommu::decode(Flight& flight) {
 }
 
 void Iommu::block(Flight& flight, const Fault& fault) {
+  if (flight.kind == Flight::Kind::page_request) {  // refused, and answered as such when its turn comes
+    flight.response = refusal_of(fault.reason);
+    unit_.report(fault);
+    return flush_events();
+  }
   if (flight.request.address_type == 1 && flight.kind == Flight::Kind::read) {
     const AtsAnswer answer = ats_answer(fault.reason);
     flight.aborted = answer == AtsAnswer::completer_abort;

@@ -12,6 +12,7 @@
 
 #include "lib/sim/transaction.h"
 #include "models/iommu/interrupt_remapper.h"
+#include "models/iommu/page_requests.h"
 #include "models/iommu/request.h"
 
 namespace iovirt::iommu {
@@ -55,6 +56,7 @@ struct Flight final : tlm::tlm_extension<Flight> {
   bool blocked = false;  ///< faulted: to be answered with an error
   bool aborted = false;  ///< of blocked translation requests: Completer Abort
   bool attached = false;
+  PageResponseCode response = PageResponseCode::success;  ///< of page requests: other than success, it is refused
   std::uint32_t sequence = 0;  ///< writes of the requester accepted before
   std::uint64_t upstream_address = 0;
   std::uint64_t downstream_address = 0;

@@ -100,6 +100,7 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
   // ATS and PRI
   void accept_message(Flight& flight);
+  void accept_page_request(Flight& flight);
   void dispatch_message(Flight& flight);
   void invalidation_completed(Flight& flight, std::uint64_t body);
   void page_requested(Flight& flight, std::uint64_t body);

@@ -3,10 +3,15 @@
 
 #include "models/iommu/page_requests.h"
 
+#include "models/iommu/ats.h"
 #include "models/iommu/ats_spec.h"
 #include "models/iommu/registers_spec.h"
 
 namespace iovirt::iommu {
+
+PageResponseCode refusal_of(FaultReason reason) {
+  return ats_answer(reason) == AtsAnswer::completer_abort ? PageResponseCode::response_failure : PageResponseCode::invalid_request;
+}
 
 PageRequestQueue::PageRequestQueue(RegisterBank& bank, const Config& config, FaultLog& faults) : faults_(faults) {
   if (!config.page_requests) return;

@@ -32,6 +32,9 @@ struct PageRequest {
 /// ATS 10.4.2.
 enum class PageResponseCode : std::uint8_t { success = 0, invalid_request = 1, response_failure = 15 };
 
+/// To a device whose request met this fault condition: it may never ask, or the structures in memory are broken.
+PageResponseCode refusal_of(FaultReason reason);
+
 class PageRequestQueue {
  public:
   using Entry = std::array<std::uint64_t, 4>;  ///< as in memory (7.4.1)

@@ -76,8 +76,6 @@ class RemappingUnit {
   // -- device-TLBs, page requests: who drives the unit carries the messages ------------------------------------------------
   DeviceTlbs& device_tlbs() { return device_tlbs_; }
   PageRequestQueue& page_requests() { return page_requests_; }
-  /// Page requests are known to scalable mode only.
-  bool page_requests_allowed() const { return translating_ && format_.scalable; }
   /// ITE: the queue stops until software clears it; waits that are pending are then to be given up.
   void invalidation_timed_out(std::uint16_t source);
   /// ICE.
