@@ -84,6 +84,8 @@ struct Config {
   bool protected_high_range = true;
   bool flush_on_root_pointer = false;
   bool flush_on_interrupt_pointer = false;
+
+  bool count_by_domain = false;
   bool five_level = false;
   bool snoop_control = true;
   // of scalable mode: without it none of these is there
@@ -151,6 +153,7 @@ struct Config {
     visit("protected_high_range", self.protected_high_range, {.doc = "CAP.PHMR: another one, anywhere"});
     visit("flush_on_root_pointer", self.flush_on_root_pointer, {.doc = "CAP.ESRTPS: a new root table empties the caches"});
     visit("flush_on_interrupt_pointer", self.flush_on_interrupt_pointer, {.doc = "CAP.ESIRTPS: so does a new interrupt-remapping table"});
+    visit("count_by_domain", self.count_by_domain, {.doc = "keep hits, misses, walks and reads of each domain apart"});
     visit("five_level", self.five_level, {.doc = "CAP.SAGAW: 57-bit second-stage tables"});
     visit("snoop_control", self.snoop_control, {.doc = "ECAP.SC: SNP of second-stage entries, PGSNP"});
     visit("pasid_bits", self.pasid_bits, {.unit = "bits", .doc = "ECAP.PASID, PSS; 0: requests with PASID are blocked", .min = 0, .max = 20});

@@ -123,6 +123,14 @@ class RequesterTable {
     if (!bus) bus = std::make_unique<std::array<Requester, 256>>();
     return (*bus)[id & 0xff];
   }
+  /// visit(id, counters) for those that have asked anything, in order.
+  template <class Visit>
+  void each(Visit&& visit) const {
+    for (unsigned bus = 0; bus < buses_.size(); ++bus)
+      if (buses_[bus])
+        for (unsigned i = 0; i < 256; ++i)
+          if ((*buses_[bus])[i].counters.requests != 0) visit(static_cast<std::uint16_t>(bus << 8 | i), (*buses_[bus])[i].counters);
+  }
   const Requester* find(std::uint16_t id) const {
     const auto& bus = buses_[id >> 8];
     return bus ? &(*bus)[id & 0xff] : nullptr;

@@ -5,6 +5,7 @@
 
 #include "models/iommu/iommu_module.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "models/iommu/registers_spec.h"
@@ -183,6 +184,8 @@ void Iommu::answer(Flight& flight) {
       if (kind == Flight::Kind::status_write) return wait_done(ends_descriptor, completes);
       if (kind == Flight::Kind::page_write) {
         unit_.page_requests().written(address);
+        unit_.statistics().page_queue_occupancy_peak =
+            std::max(unit_.statistics().page_queue_occupancy_peak, unit_.page_requests().occupancy());
         flush_events();
         return page_request_done();
       }

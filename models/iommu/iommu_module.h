@@ -44,6 +44,12 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
   const Config& config() const { return unit_.config(); }
   const Statistics& statistics() const { return unit_.statistics(); }
+  /// visit(domain, DomainCounters) in order; nothing unless Config::count_by_domain.
+  template <class Visit>
+  void each_domain(Visit&& visit) const { unit_.translator().domains().each(visit); }
+  /// visit(requester, RequesterCounters) in order, of those that have asked anything.
+  template <class Visit>
+  void each_requester(Visit&& visit) const { requesters_.each(visit); }
   /// Of one requester; zeros when it has asked nothing.
   RequesterCounters counters(std::uint16_t requester) const {
     const Requester* found = requesters_.find(requester);

@@ -3,6 +3,8 @@
 
 #include "models/iommu/remapping_unit.h"
 
+#include <algorithm>
+
 #include "models/iommu/registers_spec.h"
 
 namespace iovirt::iommu {
@@ -181,6 +183,9 @@ bool RemappingUnit::queue_waiting() const {
 std::uint64_t RemappingUnit::begin_descriptor() {
   queue_busy_ = true;
   ++statistics_.queue_reads;
+  const std::uint64_t waiting = ((iqt_->value - iqh_->value) & (queue_bytes() - 1)) / descriptor_bytes();
+  statistics_.queue_occupancy += waiting;
+  statistics_.queue_occupancy_peak = std::max(statistics_.queue_occupancy_peak, waiting);
   return reg::iqa::Base::in_place(iqa_->value) + reg::IqPointer::in_place(iqh_->value);
 }
 

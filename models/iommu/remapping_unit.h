@@ -42,6 +42,7 @@ class RemappingUnit {
   /// GSTS.TES: when false, requests outside the interrupt range pass as they are.
   bool translating() const { return translating_; }
   Translator& translator() { return translator_; }
+  const Translator& translator() const { return translator_; }
   InterruptRemapper& remapper() { return remapper_; }
   const ProtectedRanges& protected_ranges() const { return protected_; }
   /// Counts a fault that blocked a request, and records it unless suppressed.

@@ -22,10 +22,14 @@ struct Statistics {
   std::uint64_t iotlb_misses = 0;
   std::uint64_t merged_misses = 0;    ///< misses that another request's walk answered
   std::uint64_t paging_cache_hits = 0;  ///< walks that did not have to begin at the top table
+  std::array<std::uint64_t, 4> paging_hits{};    ///< by level, 2 to 5; lookups begin at level 2 and end with a hit
+  std::array<std::uint64_t, 4> paging_misses{};
   std::uint64_t walks = 0;
   std::uint64_t memory_reads = 0;     ///< of root, context, PASID, paging and interrupt-remapping entries
   std::uint64_t table_updates = 0;    ///< atomic updates of accessed and dirty bits; those that must be repeated count too
   std::uint64_t queue_reads = 0;      ///< of invalidation descriptors
+  std::uint64_t queue_occupancy = 0;  ///< descriptors in the queue, summed over these reads: the mean is the quotient
+  std::uint64_t queue_occupancy_peak = 0;
   std::uint64_t invalidations = 0;    ///< context, IOTLB and interrupt-entry; queued or through registers
   std::uint64_t waits = 0;            ///< invalidation wait descriptors
   std::uint64_t interrupts = 0;       ///< interrupt requests
@@ -42,6 +46,7 @@ struct Statistics {
   std::uint64_t device_timeouts = 0;       ///< of them: not completed in time
   std::uint64_t page_requests = 0;         ///< that came
   std::uint64_t page_requests_dropped = 0; ///< of them: not put into the queue
+  std::uint64_t page_queue_occupancy_peak = 0;
   std::uint64_t page_responses = 0;        ///< sent, automatic ones included
   std::array<std::uint64_t, kFaultReasons> faults{};  ///< by reason; suppressed and unrecorded ones included
 

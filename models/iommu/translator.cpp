@@ -45,6 +45,7 @@ FaultReason Translator::check_mode(const Request& request) const {
 }
 
 FaultReason Translator::check_context(const Request& request, const ContextInfo& context) const {
+  if (context.absent != FaultReason::none) return context.absent;
   if (request.address_type != 0 && !context.device_tlb)
     return context.scalable ? FaultReason::device_tlb_disabled : FaultReason::translation_type_blocked;
   if (context.scalable) {
@@ -84,6 +85,7 @@ std::uint32_t Translator::second_key(const AddressSpace& space) {
 
 FaultReason Translator::check_space(const Request& request, const AddressSpace& space) const {
   using Kind = AddressSpace::Kind;
+  if (space.absent != FaultReason::none) return space.absent;
   if (space.legacy) {
     if (space.kind == Kind::pass_through || (request.address >> second_stage_bits(space)) == 0) return FaultReason::none;
     return FaultReason::address_beyond_width;
@@ -155,10 +157,19 @@ void Translator::insert_page(const Walk& walk, unsigned size, const Page& page) 
   keyed_pages_ = keyed_pages_ || page.key != 0;
 }
 
+void Translator::count_page(const AddressSpace& space, Answer answer) {
+  const bool miss = answer == Answer::miss;
+  ++(miss ? statistics_.iotlb_misses : statistics_.iotlb_hits);
+  if (!config_.count_by_domain) return;
+  DomainCounters& counters = domains_[space.domain];
+  ++(miss ? counters.iotlb_misses : counters.iotlb_hits);
+}
+
 const Translator::Directory* Translator::find_directory(std::uint16_t domain, std::uint32_t key, std::uint64_t address, unsigned level) {
   const std::uint64_t tag = page_tag(domain, address, level - 1);
   const auto same = [key](const Directory& directory) { return directory.key == key; };
   const Directory* directory = directory_cache(level).find(tag, hashed(tag, key), same);
+  ++(directory ? statistics_.paging_hits : statistics_.paging_misses)[level - 2];
   if (directory) ++statistics_.paging_cache_hits;
   return directory;
 }
@@ -174,6 +185,7 @@ Translator::Answer Translator::use_page(const Page& page, unsigned shift, const 
                                         const AddressSpace& space, Translation& translation, Fault& fault) const {
   const std::uint64_t address = page.base + (request.address & ((1ull << shift) - 1));
   FaultReason reason = check_rights(request, space, page.rights);
+  if (page.absent != FaultReason::none) reason = space.legacy ? reason : page.absent;
   if (request.address_type == 1) {
     const bool any = is_accessible(request, space, page.rights) && !is_interrupt_address(address);
     translation = Translation{address, 1ull << shift};
@@ -246,7 +258,7 @@ Translator::Answer Translator::lookup(const Request& request, const AddressSpace
   unsigned shift = 0;
   const Page* page = find_page(space, request.address, shift);
   const Answer answer = page ? use_page(*page, shift, request, space, translation, fault) : Answer::miss;
-  if (count) ++(answer == Answer::miss ? statistics_.iotlb_misses : statistics_.iotlb_hits);
+  if (count) count_page(space, answer);
   return answer;
 }
 

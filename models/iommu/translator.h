@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/iommu/config.h"
+#include "models/iommu/domain_counters.h"
 #include "models/iommu/invalidation.h"
 #include "models/iommu/request.h"
 #include "models/iommu/set_associative.h"
@@ -42,12 +43,16 @@ class Translator {
   void invalidate(const PasidCacheInvalidation& invalidation);
   void invalidate(const PasidIotlbInvalidation& invalidation);
 
+  /// Empty unless Config::count_by_domain.
+  const DomainTable& domains() const { return domains_; }
+
  private:
   enum class Mode : std::uint8_t { legacy = 0, scalable = 1, reserved = 2, abort = 3 };  ///< RTADDR.TTM
   struct Page {
     std::uint64_t base;
     std::uint32_t key;
     std::uint8_t rights;
+    FaultReason absent = FaultReason::none;  ///< caching mode: there is no such page
   };
   struct Directory {
     std::uint64_t table;
@@ -59,6 +64,7 @@ class Translator {
   Answer lookup(const Request& request, const AddressSpace& space, Translation& translation, Fault& fault, bool count);
   const Page* find_page(const AddressSpace& space, std::uint64_t address, unsigned& shift);
   void insert_page(const Walk& walk, unsigned size, const Page& page);
+  void count_page(const AddressSpace& space, Answer answer);
   Answer use_page(const Page& page, unsigned shift, const Request& request, const AddressSpace& space,
                   Translation& translation, Fault& fault) const;
   const Directory* find_directory(std::uint16_t domain, std::uint32_t key, std::uint64_t address, unsigned level);
@@ -111,6 +117,7 @@ class Translator {
   Step ask(Walk& walk, Walk::Stage stage, std::uint64_t address, unsigned bytes);
   Step ask_update(Walk& walk, Walk::Stage stage, std::uint64_t address, std::uint64_t expected, std::uint64_t value);
   Step fail(Walk& walk, FaultReason reason);
+  void remember_absence(const Walk& walk, FaultReason reason);
   Step finish(Walk& walk, Step step) {
     finish(walk);
     return step;
@@ -125,6 +132,7 @@ class Translator {
   SetAssociative<ContextInfo> contexts_;
   SetAssociative<AddressSpace> pasids_;
   SetAssociative<Page> pages_;
+  DomainTable domains_;
   SetAssociative<Directory> l2_, l3_, l4_, l5_;
   std::uint32_t pages_of_size_[3] = {};  ///< in the IOTLB: 4 KB, 2 MB, 1 GB; may count too many, never too few
   bool keyed_pages_ = false;             ///< pages of other address spaces than plain second-stage ones have been cached

@@ -28,8 +28,10 @@ void Translator::invalidate(const ContextInvalidation& invalidation) {
 void Translator::invalidate(const PasidCacheInvalidation& invalidation) {
   using G = PasidCacheGranularity;
   const auto goes = [&](const AddressSpace& space, std::uint32_t pasid) {
-    return invalidation.granularity == G::global ||
-           (space.domain == invalidation.domain && (invalidation.granularity == G::domain || pasid == invalidation.pasid));
+    if (invalidation.granularity == G::global) return true;
+    if (invalidation.granularity == G::domain) return space.domain == invalidation.domain;
+    // Which domain an absent entry will have, only software knows.
+    return pasid == invalidation.pasid && (space.domain == invalidation.domain || space.absent != FaultReason::none);
   };
   pasids_.erase_if([&](std::uint64_t tag, const AddressSpace& space) { return goes(space, pasid_of_tag(tag)); });
   for (Walk* walk : active_)

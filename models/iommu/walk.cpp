@@ -78,6 +78,7 @@ Step Translator::pass(Walk& walk, bool count, bool snoop) {
 /// A translation request learns that it has no rights; any other request faults.
 Step Translator::no_rights(Walk& walk, FaultReason reason) {
   if (walk.request.address_type != 1) return fail(walk, reason);
+  if (config_.caching_mode) remember_absence(walk, reason);
   walk.translation = {walk.request.address, 4096};
   walk.translation.readable = walk.translation.writable = false;
   return finish(walk, Step::translated);
@@ -88,6 +89,7 @@ Step Translator::ask(Walk& walk, Walk::Stage stage, std::uint64_t address, unsig
   walk.read_address = address;
   walk.read_bytes = bytes;
   ++statistics_.memory_reads;
+  if (config_.count_by_domain && walk.in_tables()) ++domains_[walk.space.domain].memory_reads;
   return Step::read;
 }
 
@@ -101,8 +103,33 @@ Step Translator::ask_update(Walk& walk, Walk::Stage stage, std::uint64_t address
 }
 
 Step Translator::fail(Walk& walk, FaultReason reason) {
+  if (config_.caching_mode) remember_absence(walk, reason);
   walk.fault = make_fault(walk.request, reason, walk.fault_processing_disabled);
   return finish(walk, Step::faulted);
+}
+
+/// Caching mode (6.1): what is not present is cached too, context entries under domain 0, and software that makes it
+/// present must invalidate.
+void Translator::remember_absence(const Walk& walk, FaultReason reason) {
+  using R = FaultReason;
+  if (walk.in_tables()) {
+    if (walk.page_absent) insert_page(walk, 0, {0, walk.space.key, 0, reason});
+  } else if (!walk.cacheable) {
+    return;
+  } else if (reason == R::pasid_directory_not_present || reason == R::pasid_not_present) {
+    AddressSpace space;
+    space.absent = reason;
+    space.fault_processing_disabled = walk.fault_processing_disabled;
+    const std::uint64_t tag = pasid_tag(walk.request.source, walk.pasid);
+    pasids_.insert(tag, hashed(tag), space);
+  } else if (reason == R::root_not_present || reason == R::context_not_present || reason == R::scalable_root_not_present ||
+             reason == R::scalable_context_not_present) {
+    ContextInfo context;
+    context.absent = reason;
+    context.fault_processing_disabled = walk.fault_processing_disabled;
+    const std::uint64_t tag = context_tag(walk.request.source);
+    contexts_.insert(tag, hashed(tag), context);
+  }
 }
 
 void Translator::finish(Walk& walk) {

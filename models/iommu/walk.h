@@ -32,6 +32,7 @@ struct AddressSpace {
   bool second_dirty = false;         ///< SSADE
   bool walk_snoop = false;           ///< walks are coherent: hardware may set A and D
   bool page_snoop = false;           ///< PGSNP
+  FaultReason absent = FaultReason::none;  ///< caching mode: there is no such entry
 
   bool has_first() const { return kind == Kind::first_stage || kind == Kind::nested; }
 };
@@ -48,6 +49,7 @@ struct ContextInfo {
   bool privileged = false;        ///< RID_PRIV
   bool fault_processing_disabled = false;
   bool device_tlb = false;        ///< TT 1, DTE
+  FaultReason absent = FaultReason::none;  ///< caching mode: there is no such entry, and its domain counts as 0
 };
 
 /// What a driver of the walk does next. `update`: one atomic compare-and-swap of a paging entry in memory, which sets
@@ -77,6 +79,7 @@ struct Walk {
   enum class Target : std::uint8_t { request, table, output } target = Target::request;
   bool scalable = false;                   ///< by scalable-mode root and context tables
   bool fault_processing_disabled = false;  ///< FPD of any structure read so far
+  bool page_absent = false;        ///< a paging entry on the way was not present
   bool cacheable = true;           ///< false once an invalidation has overtaken it altogether
   ContextInfo context;
   AddressSpace space;

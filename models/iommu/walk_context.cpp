@@ -197,8 +197,9 @@ Step Translator::after_space(Walk& walk, bool count) {
   const Page* page = find_page(walk.space, walk.request.address, shift);
   const Answer answer =
       page ? use_page(*page, shift, walk.request, walk.space, walk.translation, walk.fault) : Answer::miss;
-  if (count) ++(answer == Answer::miss ? statistics_.iotlb_misses : statistics_.iotlb_hits);
+  if (count) count_page(walk.space, answer);
   if (answer != Answer::miss) return finish(walk, answer == Answer::translated ? Step::translated : Step::faulted);
+  if (config_.count_by_domain) ++domains_[walk.space.domain].walks;
   return walk.space.has_first() ? start_first(walk) : start_second(walk, Walk::Target::request, walk.request.address);
 }
 

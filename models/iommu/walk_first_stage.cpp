@@ -44,7 +44,8 @@ Step Translator::fetch_first(Walk& walk) {
 Step Translator::first_read(Walk& walk, std::uint64_t entry) {
   const AddressSpace& space = walk.space;
   const unsigned level = walk.first_level, shift = shift_of_level(level);
-  if (!fe::P::get(entry)) return no_rights(walk, FaultReason::first_stage_not_present);
+  walk.page_absent = !fe::P::get(entry);
+  if (walk.page_absent) return no_rights(walk, FaultReason::first_stage_not_present);
   const bool large = level > 1 && fe::PS::get(entry);
   const bool large_supported = level == 2 || (level == 3 && config_.first_stage_1g);
   // Of a nested table's addresses the second stage is the judge.

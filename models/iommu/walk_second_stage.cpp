@@ -45,6 +45,7 @@ Step Translator::second_read(Walk& walk, std::uint64_t entry) {
   const bool legacy = walk.space.legacy;
   const unsigned shift = shift_of_level(walk.second_level);
   if (!pe::R::get(entry) && !pe::W::get(entry)) {
+    walk.page_absent = true;
     if (!legacy) return no_rights(walk, FaultReason::second_stage_not_present);
     return no_rights(walk, walk.request.write ? FaultReason::no_write_permission : FaultReason::no_read_permission);
   }

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "models/iommu/statistics_list.h"
+
 namespace iovirt::platform {
 namespace {
 
@@ -66,24 +68,8 @@ Statistics Machine::statistics() const {
   of_pcie.add("stalled_ps", "TLPs that waited for credits", "ps", [this] { return root_complex.counters().stalled; });
   all.add(of_pcie);
 
-  const auto& i = iommu.statistics();
   Statistics of_iommu("iommu");
-  of_iommu.add("requests", "upstream requests, interrupts included", "requests", i.requests);
-  of_iommu.add("untranslated", "of them not translated", "requests", i.untranslated);
-  of_iommu.add("context_hits", "context entries found cached", "lookups", i.context_hits);
-  of_iommu.add("context_misses", "context entries read from memory", "lookups", i.context_misses);
-  of_iommu.add("iotlb_hits", "translations found cached", "lookups", i.iotlb_hits);
-  of_iommu.add("iotlb_misses", "translations walked for", "lookups", i.iotlb_misses);
-  of_iommu.add("merged_misses", "misses that another request's walk answered", "lookups", i.merged_misses);
-  of_iommu.add("paging_cache_hits", "walks that began below the top table", "walks", i.paging_cache_hits);
-  of_iommu.add("walks", "page walks", "walks", i.walks);
-  of_iommu.add("memory_reads", "table entries read", "reads", i.memory_reads);
-  of_iommu.add("queue_reads", "invalidation descriptors read", "reads", i.queue_reads);
-  of_iommu.add("invalidations", "context, IOTLB and interrupt-entry invalidations", "commands", i.invalidations);
-  of_iommu.add("interrupts", "interrupt requests", "requests", i.interrupts);
-  of_iommu.add("remapped", "of them through a remapped-format entry", "requests", i.remapped);
-  of_iommu.add("posted", "of them into a posted-interrupt descriptor", "requests", i.posted);
-  of_iommu.add("notifications", "notification interrupts of those", "interrupts", i.notifications);
+  iommu::describe(iommu.statistics(), of_iommu);
   all.add(of_iommu);
 
   for (std::size_t n = 0; n < nics.size(); ++n) {

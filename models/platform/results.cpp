@@ -100,6 +100,23 @@ Json fault_log(const RunResult& run) {
   return log;
 }
 
+Json by_device(const RunResult& run) {
+  Json all = Json::object();
+  for (const auto& [id, d] : run.iommu.by_device)
+    if (d.requests != 0)
+      all[fmt::format("{:02x}:{:02x}.{}", id >> 8, id >> 3 & 31, id & 7)] = {
+          {"requests", d.requests}, {"hits", d.hits}, {"misses", d.misses}, {"memory_reads", d.memory_reads}};
+  return all;
+}
+
+Json by_domain(const RunResult& run) {
+  Json all = Json::object();
+  for (const auto& [id, d] : run.iommu.by_domain)
+    all[std::to_string(id)] = {
+        {"iotlb_hits", d.iotlb_hits}, {"iotlb_misses", d.iotlb_misses}, {"walks", d.walks}, {"memory_reads", d.memory_reads}};
+  return all;
+}
+
 Json counts(const std::map<std::string, std::uint64_t>& numbers) {
   Json object = Json::object();
   for (const auto& [name, number] : numbers)
@@ -142,7 +159,10 @@ Json to_json(const RunResult& run) {
         {"memory_reads", run.iommu.memory_reads},
         {"invalidations", run.iommu.invalidations},
         {"faults", counts(run.iommu.faults)},
-        {"fault_log", fault_log(run)}}},
+        {"fault_log", fault_log(run)},
+        {"counters", counts(run.iommu.counters)},
+        {"by_device", by_device(run)},
+        {"by_domain", by_domain(run)}}},
       {"pcie",
        {{"up_bytes", run.pcie.up_bytes},
         {"down_bytes", run.pcie.down_bytes},

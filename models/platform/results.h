@@ -58,6 +58,15 @@ struct RunResult {
   struct {
     std::uint64_t requests = 0, iotlb_hits = 0, iotlb_misses = 0, walks = 0, memory_reads = 0, invalidations = 0;
     std::map<std::string, std::uint64_t> faults;  ///< by reason
+    std::map<std::string, std::uint64_t> counters;  ///< by name: iommu::describe
+    struct Device {
+      std::uint64_t requests = 0, hits = 0, misses = 0, memory_reads = 0;
+    };
+    std::map<std::uint16_t, Device> by_device;  ///< by requester id
+    struct Domain {
+      std::uint64_t iotlb_hits = 0, iotlb_misses = 0, walks = 0, memory_reads = 0;
+    };
+    std::map<std::uint16_t, Domain> by_domain;  ///< with iommu.count_by_domain
     struct Fault {
       std::uint16_t source = 0;   ///< requester id
       std::uint8_t reason = 0;    ///< VT-d's code

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "lib/sim/simulation.h"
+#include "models/iommu/statistics_list.h"
 #include "models/platform/rig_module.h"
 #include "models/platform/run.h"
 #include "models/software/host/dma_mapping.h"
@@ -74,6 +75,15 @@ RunResult counted(Machine& machine, Server& server, Rig& rig, Ps now) {
   run.iommu.invalidations = s.invalidations;
   for (unsigned reason = 0; reason < s.faults.size(); ++reason)
     if (s.faults[reason] != 0) run.iommu.faults[std::string(iommu::fault_name(static_cast<iommu::FaultReason>(reason)))] = s.faults[reason];
+  Statistics described;
+  iommu::describe(s, described);
+  for (const Statistics::Entry& entry : described.entries()) run.iommu.counters[entry.name] = entry.value();
+  machine.iommu.each_requester([&](std::uint16_t id, const iommu::RequesterCounters& c) {
+    run.iommu.by_device[id] = {c.requests, c.hits, c.misses, c.memory_reads};
+  });
+  machine.iommu.each_domain([&](std::uint16_t id, const iommu::DomainCounters& c) {
+    run.iommu.by_domain[id] = {c.iotlb_hits, c.iotlb_misses, c.walks, c.memory_reads};
+  });
   const auto pcie = machine.root_complex.counters();
   run.pcie = {pcie.up_bytes, pcie.down_bytes, pcie.tlps, pcie.stalled};
   run.host.events = machine.queue.processed();
@@ -113,6 +123,23 @@ void subtract_baseline(RunResult& run, const RunResult& before) {
   subtract(run.iommu.memory_reads, before.iommu.memory_reads);
   subtract(run.iommu.invalidations, before.iommu.invalidations);
   subtract(run.iommu.faults, before.iommu.faults);
+  auto counted_up = before.iommu.counters;  // a peak stays what it is
+  std::erase_if(counted_up, [](const auto& counter) { return counter.first.ends_with("_peak"); });
+  subtract(run.iommu.counters, counted_up);
+  for (const auto& [id, device] : before.iommu.by_device) {
+    auto& total = run.iommu.by_device[id];
+    subtract(total.requests, device.requests);
+    subtract(total.hits, device.hits);
+    subtract(total.misses, device.misses);
+    subtract(total.memory_reads, device.memory_reads);
+  }
+  for (const auto& [id, domain] : before.iommu.by_domain) {
+    auto& total = run.iommu.by_domain[id];
+    subtract(total.iotlb_hits, domain.iotlb_hits);
+    subtract(total.iotlb_misses, domain.iotlb_misses);
+    subtract(total.walks, domain.walks);
+    subtract(total.memory_reads, domain.memory_reads);
+  }
   subtract(run.pcie.up_bytes, before.pcie.up_bytes);
   subtract(run.pcie.down_bytes, before.pcie.down_bytes);
   subtract(run.pcie.tlps, before.pcie.tlps);
