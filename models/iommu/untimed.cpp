@@ -6,6 +6,8 @@
 #include <cstring>
 #include <span>
 
+#include "models/iommu/ats.h"
+
 namespace iovirt::iommu {
 
 bool UntimedIommu::load(std::uint64_t address, unsigned bytes, std::uint64_t& low, std::uint64_t& high) {
@@ -39,9 +41,15 @@ std::variant<Translation, Fault> UntimedIommu::translate(const Request& request)
     ++unit_.statistics().untranslated;
     return Translation{request.address, 0};
   }
+  const auto refused = [&](const Fault& why) -> Answer {
+    if (request.address_type != 1 || ats_answer(why.reason) != AtsAnswer::no_rights) return blocked<Answer>(why);
+    Translation none{request.address, 4096};  // a translation request learns that there is nothing; no fault
+    none.readable = none.writable = false;
+    return none;
+  };
   switch (unit_.translator().lookup(request, translation, fault)) {
     case Translator::Answer::translated: return translation;
-    case Translator::Answer::faulted: return blocked<Answer>(fault);
+    case Translator::Answer::faulted: return refused(fault);
     case Translator::Answer::miss: break;
   }
   Walk walk;
@@ -58,7 +66,7 @@ std::variant<Translation, Fault> UntimedIommu::translate(const Request& request)
     step = unit_.translator().resume(walk, ok, words);
   }
   if (step == Step::translated) return walk.translation;
-  return blocked<Answer>(walk.fault);
+  return refused(walk.fault);
 }
 
 std::variant<std::optional<InterruptMessage>, Fault> UntimedIommu::interrupt(const InterruptRequest& request) {
