@@ -27,6 +27,9 @@ void Config::validate() const {
   if (!(device_line_interval_ns >= 0)) complain("device_line_interval_ns", "no negative time");
   if (!(device_latency_ns >= 0)) complain("device_latency_ns", "no negative time");
   if (!(channel_gbytes_per_s > 0)) complain("channel_gbytes_per_s", "a rate above 0");
+  if (!(refresh_interval_ns >= 0)) complain("refresh_interval_ns", "no negative time");
+  if (!(refresh_ns >= 0) || (refresh_interval_ns > 0 && refresh_ns >= refresh_interval_ns))
+    complain("refresh_ns", "less than refresh_interval_ns");
   if (llc_ways < 1 || llc_ways > 32) complain("llc_ways", "1 to 32");
   if (ddio_ways > llc_ways) complain("ddio_ways", "at most llc_ways");
   if (llc_bytes < 64ull * llc_ways) complain("llc_bytes", "at least one line of 64 bytes a way");

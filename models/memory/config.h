@@ -16,6 +16,8 @@ struct Config {
   std::uint32_t channels = 4;
   double dram_latency_ns = 0;
   double channel_gbytes_per_s = 0;
+  double refresh_interval_ns = 0;
+  double refresh_ns = 0;
   std::uint32_t write_queue_lines = 64;
   double llc_latency_ns = 0;
   double device_latency_ns = 0;
@@ -34,6 +36,8 @@ struct Config {
     visit("channels", self.channels, {.doc = "DRAM channels, interleaved by cache line", .min = 1, .max = 64});
     visit("dram_latency_ns", self.dram_latency_ns, {.unit = "ns", .doc = "a line from DRAM, unloaded, beyond the cache's latency", .min = 0, .max = 1e6});
     visit("channel_gbytes_per_s", self.channel_gbytes_per_s, {.unit = "GB/s", .doc = "bandwidth of one channel", .min = 0, .max = 1e6});
+    visit("refresh_interval_ns", self.refresh_interval_ns, {.unit = "ns", .doc = "between two refreshes of a channel; 0: none", .min = 0, .max = 1e9});
+    visit("refresh_ns", self.refresh_ns, {.unit = "ns", .doc = "how long a refresh keeps its channel", .min = 0, .max = 1e6});
     visit("write_queue_lines", self.write_queue_lines, {.unit = "lines", .doc = "write-backs a channel buffers before it holds up device writes", .min = 1, .max = 65536});
     visit("llc_latency_ns", self.llc_latency_ns, {.unit = "ns", .doc = "a line from the last-level cache", .min = 0, .max = 1e6});
     visit("device_latency_ns", self.device_latency_ns, {.unit = "ns", .doc = "from the I/O hub to the cache and back, on top of a core's latencies", .min = 0, .max = 1e6});

@@ -37,6 +37,8 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
       backlog_(line_time_ * config.write_queue_lines),
       read_interval_(ns_to_ps(config.device_read_interval_ns)),
       line_interval_(ns_to_ps(config.device_line_interval_ns)),
+      refresh_interval_(ns_to_ps(config.refresh_interval_ns)),
+      refresh_(ns_to_ps(config.refresh_ns)),
       parallelism_(config.memory_parallelism),
       channels_(config.channels) {
   dma_in.register_nb_transport_fw(this, &Memory::request);
@@ -49,15 +51,25 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
   store_ = &store;
 }
 
-Ps Memory::fetch(std::uint64_t line, Ps now) {
-  return channel_of(line).claim(now, line_time_) + dram_latency_;
+/// When the channel begins to serve it. Channels take turns with their refreshes.
+Ps Memory::claim_channel(std::uint64_t line, Ps now) {
+  TimedResource& channel = channel_of(line);
+  if (refresh_interval_ != 0) {
+    const Ps start = std::max(now, channel.free_at());
+    const Ps turn = refresh_interval_ * (line % channels_.size()) / channels_.size();
+    const Ps phase = (start + turn) % refresh_interval_;
+    if (phase < refresh_) channel.claim(now, refresh_ - phase);
+  }
+  return channel.claim(now, line_time_);
 }
+
+Ps Memory::fetch(std::uint64_t line, Ps now) { return claim_channel(line, now) + dram_latency_; }
 
 Ps Memory::write_back(std::uint64_t line, Ps now) {
   // Buffered: whoever caused it waits only when the channel's buffer is full.
   ++counters_.write_backs;
   TimedResource& channel = channel_of(line);
-  channel.claim(now, line_time_);
+  claim_channel(line, now);
   return channel.free_at() > now + backlog_ ? channel.free_at() - backlog_ : now;
 }
 

@@ -64,6 +64,7 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   Ps write_back(std::uint64_t line, Ps now);
   bool contains(std::uint64_t address, std::uint64_t bytes) const { return store_ != nullptr || ram_.contains(address, bytes); }
   TimedResource& channel_of(std::uint64_t line) { return channels_[line % channels_.size()]; }
+  Ps claim_channel(std::uint64_t line, Ps now);
 
   sim::EventQueue& queue_;
   MemoryPort* store_ = nullptr;  // instead of ram_
@@ -73,6 +74,7 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   Ps device_latency_;  // of a hit
   Ps dram_latency_, line_time_, backlog_;
   Ps read_interval_, line_interval_;
+  Ps refresh_interval_, refresh_;
   TimedResource read_port_;
   unsigned parallelism_;
   std::vector<TimedResource> channels_;

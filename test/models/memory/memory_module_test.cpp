@@ -144,6 +144,28 @@ TEST_CASE("reads take their turn at the I/O hub's port by request and line, writ
   REQUIRE(at(bench.device, 4) == 160'000 + 34'000);
 }
 
+TEST_CASE("a refresh keeps one channel after the other from serving lines, and lines that hit the cache from nothing") {
+  memory::Config c = config();
+  c.refresh_interval_ns = 1000;
+  c.refresh_ns = 100;
+  Bench bench(c);
+  bench.memory.cpu_access(0x8000, 64, false);                    // channel 0 refreshes from 0 to 100: served from 100 to 105
+  const auto read_at = [&](double ns, std::uint64_t address, std::uint64_t tag) {
+    sc_core::sc_start(sc_core::sc_time(ns, sc_core::SC_NS) - sc_core::sc_time_stamp());
+    bench.device.send(bench.device.make(false, address, 64, tag));
+  };
+  read_at(490, 0x1000, 0);  // channel 0
+  read_at(520, 0x1040, 1);  // channel 1 refreshes from 500 to 600
+  read_at(530, 0x2040, 2);  // behind it
+  read_at(540, 0x8000, 3);  // a hit
+  read_at(990, 0x3040, 4);
+  sc_core::sc_start();
+  std::vector<Ps> took(5);
+  const Ps sent[] = {490'000, 520'000, 530'000, 540'000, 990'000};
+  for (const auto& answer : bench.device.answers) took[answer.tag] = answer.at - sent[answer.tag];
+  REQUIRE(took == std::vector<Ps>{160'000, 160'000 + 80'000, 160'000 + 75'000, 100'000, 160'000});
+}
+
 TEST_CASE("without DDIO, writes faster than DRAM are held up once the write queue is full, and stay in order") {
   memory::Config c = config();
   c.ddio_ways = 0;
