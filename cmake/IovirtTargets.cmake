@@ -20,7 +20,8 @@ function(iovirt_settings target)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${target} PRIVATE
       -Wno-error=maybe-uninitialized -Wno-error=array-bounds -Wno-error=stringop-overflow
-      -Wno-error=stringop-overread -Wno-error=restrict)
+      -Wno-error=stringop-overread -Wno-error=restrict
+      $<$<CONFIG:Release>:-Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds -Wno-maybe-uninitialized>)
   endif()
 endfunction()
 

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
+
+#include "lib/sim/strand.h"
 
 namespace iovirt::sim {
 
@@ -122,8 +125,16 @@ void EventQueue::arm() {
 void EventQueue::wake() {
   armed_at_ = kNever;
   enter();
-  while (!empty() && (next_at() <= now_ || (!somebody_ready() && may_reach(next_at())))) pop_and_fire();
-  pass_on();
+  for (;;) {
+    if (!empty() && (next_at() <= now_ || (!somebody_ready() && may_reach(next_at())))) {
+      pop_and_fire();
+    } else if (somebody_ready()) {
+      pass_on();
+    } else {
+      break;
+    }
+  }
+  leave();
 }
 
 void EventQueue::catch_up() {
@@ -141,19 +152,22 @@ void EventQueue::catch_up() {
 // -- strands --------------------------------------------------------------------------------------------------------------
 
 void Alarm::fire(std::uint32_t what, std::uint64_t arg) {
-  if (waits_ == Waits::strand && generation_ == what)
-    reinterpret_cast<EventQueue*>(static_cast<std::uintptr_t>(arg))->notify(*this);
+  if (strand_ && generation_ == what)
+    reinterpret_cast<EventQueue*>(static_cast<std::uintptr_t>(arg))->make_ready(*std::exchange(strand_, nullptr));
 }
 
 void EventQueue::notify(Alarm& alarm) {
-  switch (alarm.waits_) {
-    case Alarm::Waits::nobody: alarm.missed_ = true; return;
-    case Alarm::Waits::process: return notify(alarm.go_);
-    case Alarm::Waits::strand:
-      alarm.waits_ = Alarm::Waits::nobody;
-      ready_.push_back(&alarm);
-      if (!inside_) arm();
-  }
+  if (alarm.strand_)
+    make_ready(*std::exchange(alarm.strand_, nullptr));
+  else if (alarm.process_)
+    notify(alarm.go_);
+  else
+    alarm.missed_ = true;
+}
+
+void EventQueue::make_ready(Strand& strand) {
+  ready_.push_back(&strand);
+  if (!inside_) arm();
 }
 
 void EventQueue::wait(Alarm& alarm, Ps until) {
@@ -161,40 +175,42 @@ void EventQueue::wait(Alarm& alarm, Ps until) {
     alarm.missed_ = false;
     return catch_up();
   }
-  if (!inside_) {
-    alarm.waits_ = Alarm::Waits::process;
+  if (!current_) {
+    alarm.process_ = true;
     if (until == kNever)
       sc_core::wait(alarm.go_);
     else
       sc_core::wait(sc_core::sc_time::from_value(until - kernel_now()), alarm.go_);
-    alarm.waits_ = Alarm::Waits::nobody;
+    alarm.process_ = false;
     return catch_up();
   }
-  alarm.waits_ = Alarm::Waits::strand;
+  alarm.strand_ = current_;
   ++alarm.generation_;
-  // As long as nobody else is to run before `until`, this thread just carries the queue there.
+  // As long as nobody else is to run before `until`, this strand just carries the queue there.
   while (!somebody_ready()) {
     const Ps at = empty() ? kNever : next_at();
     const Ps next = std::min(at, until);
     if (next == kNever || !may_reach(next)) break;
     if (at > until) {
       now_ = until;
-      alarm.waits_ = Alarm::Waits::nobody;
+      alarm.strand_ = nullptr;
       return;
     }
     pop_and_fire();
   }
-  if (until != kNever && alarm.waits_ == Alarm::Waits::strand)
+  if (until != kNever && alarm.strand_)
     insert({until, &alarm, reinterpret_cast<std::uintptr_t>(this), alarm.generation_, sequence_++});
-  suspend(alarm);
+  suspend();
 }
 
-void EventQueue::suspend(Alarm& alarm) {
+/// The strand that runs goes on when its turn has come.
+void EventQueue::suspend() {
+  Strand& self = *current_;
   for (;;) {
     if (!empty() && next_at() <= now_) {
       pop_and_fire();
     } else if (somebody_ready()) {
-      if (ready_[ready_next_] != &alarm) break;
+      if (ready_[ready_next_] != &self) break;
       take_ready();
       return;
     } else if (!empty() && may_reach(next_at())) {
@@ -203,18 +219,17 @@ void EventQueue::suspend(Alarm& alarm) {
       break;
     }
   }
-  pass_on();
-  sc_core::wait(alarm.go_);
-  // Handed over at this same moment, nothing has changed for the kernel meanwhile.
-  if (handed_over_)
-    inside_ = true;
-  else
-    enter();
-  handed_over_ = false;
+  if (somebody_ready()) {
+    pass_on();
+  } else {
+    current_ = nullptr;
+    Strand::leave();  // the kernel has something to do first
+  }
+  if (self.ending_) throw Strand::Ended{};
 }
 
-Alarm& EventQueue::take_ready() {
-  Alarm& next = *ready_[ready_next_++];
+Strand& EventQueue::take_ready() {
+  Strand& next = *ready_[ready_next_++];
   if (ready_next_ == ready_.size()) {
     ready_.clear();
     ready_next_ = 0;
@@ -222,12 +237,11 @@ Alarm& EventQueue::take_ready() {
   return next;
 }
 
-/// Whoever runs is about to wait: the strand whose turn it is goes on, and where there is none, the kernel.
+/// The strand whose turn it is goes on; returns when it is the caller's turn again, or, in the method, when all wait.
 void EventQueue::pass_on() {
-  if (!somebody_ready()) return leave();
-  handed_over_ = true;
-  inside_ = false;
-  take_ready().go_.notify();
+  current_ = &take_ready();
+  current_->enter();
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 }  // namespace iovirt::sim

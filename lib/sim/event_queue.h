@@ -8,14 +8,15 @@
 // difference to the kernel's time as the annotated delay. The queue runs ahead of the SystemC kernel up to the
 // kernel's next pending activity, so that it costs one kernel event per burst of work instead of one per event.
 //
-// A *strand* is an SC_THREAD that waits on nothing but this queue (Strand, wait). It carries the queue forward itself
-// while it waits, on its own stack, and hands over to the next strand directly: the kernel, whose time stands still
-// meanwhile, is entered only where it has something to do. Any other SystemC process may call wait() too, and then
-// waits for the kernel's time to come along.
+// A *strand* (lib/sim/strand.h) is a thread of software that waits on nothing but this queue. While it waits it carries
+// the queue forward itself, on its own stack, and hands over to the next strand directly: the kernel, whose time stands
+// still meanwhile, is entered only where it has something to do. A SystemC thread may call wait() too, and then waits for
+// the kernel's time to come along.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <exception>
 #include <vector>
 
 #include <systemc>
@@ -35,6 +36,8 @@ class Actor {
   ~Actor() = default;
 };
 
+class Strand;
+
 /// What a thread waits for: EventQueue::wait, EventQueue::notify. One thread at a time. A notification that finds nobody
 /// waiting ends the next wait at once, so a wait may return early: look at what it was for.
 class Alarm final : private Actor {
@@ -47,7 +50,8 @@ class Alarm final : private Actor {
   friend class EventQueue;
   void fire(std::uint32_t what, std::uint64_t arg) override;  // a wait's time is up
 
-  enum class Waits : std::uint8_t { nobody, strand, process } waits_ = Waits::nobody;
+  Strand* strand_ = nullptr;      ///< that waits, or
+  bool process_ = false;          ///< a SystemC thread waits
   bool missed_ = false;
   std::uint32_t generation_ = 0;  ///< of waits: what was posted for an earlier one is void
   sc_core::sc_event go_;
@@ -118,9 +122,10 @@ class EventQueue : public sc_core::sc_module {
   void wake();
   bool may_reach(Ps at);
   void ask_kernel();
-  void suspend(Alarm& alarm);
+  void suspend();
   void pass_on();
-  Alarm& take_ready();
+  Strand& take_ready();
+  void make_ready(Strand& strand);
   bool somebody_ready() const { return ready_next_ != ready_.size(); }
   void insert(const Event& event);
   void spill();
@@ -133,7 +138,6 @@ class EventQueue : public sc_core::sc_module {
   const bool run_ahead_;
   bool inside_ = false;         ///< the queue or a strand runs: now_ and kernel_ hold
   bool firing_ = false;
-  bool handed_over_ = false;    ///< to a strand that is about to go on
   bool reaching_ = false;       ///< bound_ itself may be reached
   Ps now_ = 0;
   Ps kernel_ = 0;
@@ -149,21 +153,11 @@ class EventQueue : public sc_core::sc_module {
   std::array<Event, kNear + 1> near_;
   std::size_t near_size_ = 0;
   std::vector<Event> far_;
-  std::vector<Alarm*> ready_;  ///< strands to go on, from ready_next_
+  std::vector<Strand*> ready_;  ///< to go on, from ready_next_
   std::size_t ready_next_ = 0;
+  Strand* current_ = nullptr;   ///< whose software runs
+  std::exception_ptr failure_;  ///< what a strand's body threw
   sc_core::sc_event armed_;
-};
-
-/// On the stack of an SC_THREAD: makes it a strand of `queue`, for as long as this lives. A strand waits by the queue only.
-class Strand {
- public:
-  explicit Strand(EventQueue& queue) : queue_(queue) { queue_.enter(); }
-  ~Strand() { queue_.leave(); }
-  Strand(const Strand&) = delete;
-  Strand& operator=(const Strand&) = delete;
-
- private:
-  EventQueue& queue_;
 };
 
 }  // namespace iovirt::sim

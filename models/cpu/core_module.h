@@ -5,7 +5,7 @@
 //
 // A core is loosely timed: its operations add to a local time that runs ahead of the path's by at most a quantum;
 // synchronise() waits it out. An interrupt that arrives during that wait is taken at its own time: the work that was
-// accounted for beyond it is put behind the handler. Software runs on SC_THREADs, one at a time on a core.
+// accounted for beyond it is put behind the handler. Software runs on strands or SC_THREADs, one at a time on a core.
 #pragma once
 
 #include <array>

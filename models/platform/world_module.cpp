@@ -41,11 +41,16 @@ World::World(sc_core::sc_module_name name, Machine& machine, const software::Tra
     ports_.push_back(std::make_unique<Port>(*this, *nic));
     nic->set_wire(*ports_.back());
   }
-  sc_core::sc_spawn([this] {
-    sc_core::wait(finished_);
-    if (on_end_) on_end_();
-    sc_core::sc_stop();
-  });
+  sc_core::sc_spawn_options method;
+  method.spawn_method();
+  method.set_sensitivity(&finished_);
+  method.dont_initialize();
+  sc_core::sc_spawn(
+      [this] {
+        if (on_end_) on_end_();
+        sc_core::sc_stop();
+      },
+      sc_core::sc_gen_unique_name("end"), &method);
 }
 
 World::~World() = default;

@@ -5,16 +5,14 @@
 
 #include <algorithm>
 
+#include "lib/sim/strand.h"
 #include "models/software/kernel/host_vectors.h"
 
 namespace iovirt::software {
 namespace {
 
 /// A guest's code, the exits it causes and the interrupts they meet lie on one stack.
-struct StackOptions : sc_core::sc_spawn_options {
-  StackOptions() { set_stack_size(256 * 1024); }
-};
-const StackOptions kStackOptions;
+constexpr std::size_t kStackBytes = 256 * 1024;
 
 }  // namespace
 
@@ -32,6 +30,7 @@ struct SchedulerModule::Thread final : HostThread {
   State state = State::runnable;
   bool wake_pending = false;
   sim::Alarm resume;
+  std::unique_ptr<sim::Strand> strand;
 };
 
 SchedulerModule::SchedulerModule(sc_core::sc_module_name name, const Costs& costs, cpu::CoreGroup& cores)
@@ -41,13 +40,7 @@ SchedulerModule::SchedulerModule(sc_core::sc_module_name name, const Costs& cost
     threads_.push_back(std::make_unique<Thread>("idle/" + std::to_string(i), i, Activity::idle));
     states_[i]->idle = states_[i]->running = threads_.back().get();
     threads_.back()->state = Thread::State::running;
-    processes_.push_back(
-        sc_core::sc_spawn(
-            [this, i] {
-              const sim::Strand strand(queue_);
-              idle_loop(i);
-            },
-             sc_core::sc_gen_unique_name("idle"), &kStackOptions));
+    threads_.back()->strand = std::make_unique<sim::Strand>(queue_, kStackBytes, [this, i] { idle_loop(i); });
   }
 }
 
@@ -58,23 +51,19 @@ HostThread& SchedulerModule::spawn(const std::string& name, unsigned core, Activ
   threads_.push_back(std::make_unique<Thread>(name, core, activity));
   Thread* thread = threads_.back().get();
   states_[core]->queue.push_back(thread);
-  processes_.push_back(sc_core::sc_spawn(
-      [this, thread, body = std::move(body)] {
-        const sim::Strand strand(queue_);
-        queue_.wait(thread->resume);
-        cpu::Core& here_core = cores_.core(thread->core_);
-        cores_.set_current(here_core);
-        here_core.set_activity(thread->activity);
-        body();
-        for (;;) block();  // a body that returns sleeps for ever
-      },
-      sc_core::sc_gen_unique_name("thread"), &kStackOptions));
+  thread->strand = std::make_unique<sim::Strand>(queue_, kStackBytes, [this, thread, body = std::move(body)] {
+    queue_.wait(thread->resume);
+    cpu::Core& here_core = cores_.core(thread->core_);
+    cores_.set_current(here_core);
+    here_core.set_activity(thread->activity);
+    body();
+    for (;;) block();  // a body that returns sleeps for ever
+  });
   return *thread;
 }
 
 void SchedulerModule::end() {
-  for (sc_core::sc_process_handle& process : processes_)
-    if (!process.terminated()) process.kill();
+  for (auto& thread : threads_) thread->strand->end();
 }
 
 HostThread& SchedulerModule::current() { return *here().running; }

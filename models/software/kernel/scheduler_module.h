@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// The host's run queues as SystemC threads: one process a thread, one running a core.
+// The host's run queues: every thread is a strand, one of them runs a core.
 #pragma once
 
 #include <deque>
@@ -35,7 +35,7 @@ class SchedulerModule final : public sc_core::sc_module, public Scheduler {
 
   /// Runs on every core before its first thread: descriptor table, APIC.
   void set_boot(std::function<void(cpu::VmxCpu&)> boot) { boot_ = std::move(boot); }
-  /// Unwinds every thread's stack, from a SystemC process other than them: software does not end by itself.
+  /// Unwinds every thread's stack, from an SC_METHOD: software does not end by itself.
   void end();
   std::uint64_t switches() const { return switches_; }
   std::uint64_t timer_writes() const { return timer_writes_; }
@@ -69,7 +69,6 @@ class SchedulerModule final : public sc_core::sc_module, public Scheduler {
   sim::EventQueue& queue_;
   std::vector<std::unique_ptr<CoreState>> states_;
   std::vector<std::unique_ptr<Thread>> threads_;
-  std::vector<sc_core::sc_process_handle> processes_;
   std::function<void(cpu::VmxCpu&)> boot_;
   TimerId next_timer_ = 1;
   std::uint64_t switches_ = 0;

@@ -4,9 +4,12 @@
 #include "lib/sim/event_queue.h"
 
 #include <array>
-#include <optional>
+#include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
+
+#include "lib/sim/strand.h"
 
 #include "test/support/catch.h"
 
@@ -191,18 +194,21 @@ namespace {
 /// Threads that work in the path's time: they sleep, wake each other, post to the path and are woken by it.
 struct Crew : sc_core::sc_module {
   SC_HAS_PROCESS(Crew);
-  Crew(sc_core::sc_module_name name, bool run_ahead, bool strands)
-      : sc_module(name), queue("queue", run_ahead), path(queue), strands_(strands) {
+  Crew(sc_core::sc_module_name name, bool run_ahead, bool as_strands)
+      : sc_module(name), queue("queue", run_ahead), path(queue) {
     path.react = [this](std::uint32_t what, std::uint64_t arg) {
       if (what == 0 && arg > 0) queue.post(queue.now() + 1 + arg * 37 % 991, path, 0, arg - 1);
       if (what == 0 && arg % 3 == 0) queue.notify(alarms[arg % kThreads]);
     };
-    for (unsigned i = 0; i < kThreads; ++i) sc_core::sc_spawn([this, i] { run(i); });
+    for (unsigned i = 0; i < kThreads; ++i) {
+      if (as_strands)
+        strands.push_back(std::make_unique<sim::Strand>(queue, 65'536, [this, i] { run(i); }));
+      else
+        sc_core::sc_spawn([this, i] { run(i); });
+    }
     SC_THREAD(foreigner);
   }
   void run(unsigned id) {
-    std::optional<sim::Strand> strand;
-    if (strands_) strand.emplace(queue);
     std::mt19937 random(id + 1);
     for (unsigned step = 0; step < 300; ++step) {
       const Ps until = queue.now() + random() % 5'000;
@@ -230,7 +236,7 @@ struct Crew : sc_core::sc_module {
   std::array<sim::Alarm, kThreads> alarms;
   sc_core::sc_event signal;
   std::vector<Recorder::Entry> seen;
-  bool strands_;
+  std::vector<std::unique_ptr<sim::Strand>> strands;
 };
 
 }  // namespace
@@ -254,8 +260,7 @@ TEST_CASE("a strand that sleeps among events of the path goes on at its own time
   sim::Alarm alarm;
   Ps woken = 0, kernel = 0;
   std::size_t before = 0;
-  sc_core::sc_spawn([&] {
-    const sim::Strand strand(queue);
+  const sim::Strand strand(queue, 65'536, [&] {
     queue.wait(alarm, 5);  // the kernel has nothing more to do at time 0
     queue.post(50, actor, 0);
     queue.wait(alarm, 550);
@@ -276,8 +281,7 @@ TEST_CASE("an event of the path wakes a strand before its time is up") {
   sim::Alarm alarm;
   actor.react = [&](std::uint32_t, std::uint64_t) { queue.notify(alarm); };
   std::vector<Ps> woken;
-  sc_core::sc_spawn([&] {
-    const sim::Strand strand(queue);
+  const sim::Strand strand(queue, 65'536, [&] {
     queue.post(300, actor, 1);
     queue.wait(alarm, 1000);
     woken.push_back(queue.now());
@@ -292,8 +296,7 @@ TEST_CASE("a notification that finds nobody waiting ends the next wait at once")
   EventQueue queue("queue");
   sim::Alarm alarm;
   std::vector<Ps> woken;
-  sc_core::sc_spawn([&] {
-    const sim::Strand strand(queue);
+  const sim::Strand strand(queue, 65'536, [&] {
     queue.notify(alarm);
     queue.wait(alarm, 1000);
     woken.push_back(queue.now());
@@ -309,12 +312,12 @@ TEST_CASE("strands of one time go on in the order in which they were woken") {
   Recorder actor(queue);
   std::array<sim::Alarm, 3> alarms;
   std::vector<unsigned> order;
+  std::vector<std::unique_ptr<sim::Strand>> strands;
   for (unsigned i = 0; i < 3; ++i)
-    sc_core::sc_spawn([&, i] {
-      const sim::Strand strand(queue);
+    strands.push_back(std::make_unique<sim::Strand>(queue, 65'536, [&, i] {
       queue.wait(alarms[i]);
       order.push_back(i);
-    });
+    }));
   actor.react = [&](std::uint32_t, std::uint64_t) {
     for (const unsigned i : {2u, 0u, 1u}) queue.notify(alarms[i]);
   };
@@ -339,4 +342,40 @@ TEST_CASE("a process that is no strand waits for the kernel's time") {
   });
   sc_core::sc_start();
   REQUIRE(woken == std::vector<std::pair<Ps, Ps>>{{300, 300}, {700, 700}});
+}
+
+TEST_CASE("what a strand throws comes out of the simulation") {
+  EventQueue queue("queue");
+  const sim::Strand strand(queue, 65'536, [] { throw std::runtime_error("of the strand"); });
+  REQUIRE_THROWS_WITH(sc_core::sc_start(), Catch::Matchers::ContainsSubstring("of the strand"));
+}
+
+TEST_CASE("a strand that waits can be ended: what lies on its stack is destroyed") {
+  EventQueue queue("queue");
+  sim::Alarm alarm;
+  unsigned destroyed = 0;
+  struct Guard {
+    unsigned& count;
+    ~Guard() { ++count; }
+  };
+  std::vector<std::unique_ptr<sim::Strand>> strands;
+  for (unsigned i = 0; i < 2; ++i)
+    strands.push_back(std::make_unique<sim::Strand>(queue, 65'536, [&] {
+      const Guard guard{destroyed};
+      for (;;) queue.wait(alarm, queue.now() + 1000);
+    }));
+  sc_core::sc_event over;
+  sc_core::sc_spawn_options method;
+  method.spawn_method();
+  method.set_sensitivity(&over);
+  method.dont_initialize();
+  sc_core::sc_spawn(
+      [&] {
+        for (auto& strand : strands) strand->end();
+        sc_core::sc_stop();
+      },
+      "end", &method);
+  over.notify(sc_core::sc_time::from_value(4500));
+  sc_core::sc_start();
+  REQUIRE(destroyed == 2);
 }
