@@ -87,8 +87,7 @@ FaultReason Translator::check_space(const Request& request, const AddressSpace& 
   using Kind = AddressSpace::Kind;
   if (space.absent != FaultReason::none) return space.absent;
   if (space.legacy) {
-    if (space.kind == Kind::pass_through || (request.address >> second_stage_bits(space)) == 0) return FaultReason::none;
-    return FaultReason::address_beyond_width;
+    return (request.address & space.unreached) == 0 ? FaultReason::none : FaultReason::address_beyond_width;
   }
   if (space.kind == Kind::pass_through) {
     if (is_interrupt_address(request.address)) return FaultReason::scalable_interrupt_range;
@@ -212,8 +211,20 @@ bool Translator::is_accessible(const Request& request, const AddressSpace& space
   return !space.has_first() || request.privileged || (page & rights::kUser);
 }
 
+inline Translator::Answer Translator::use_plain_page(const Page& page, unsigned shift, const Request& request,
+                                                     const AddressSpace& space, Translation& translation, Fault& fault) const {
+  const std::uint8_t needed = request.write ? rights::kWrite | rights::kDirty : rights::kRead;
+  const std::uint64_t address = page.base + (request.address & ((1ull << shift) - 1));
+  if ((page.rights & needed) != needed || is_interrupt_address(address))
+    return use_page(page, shift, request, space, translation, fault);
+  translation = {address, 1ull << shift};
+  translation.snoop = page.rights & rights::kSnoop;
+  return Answer::translated;
+}
+
 Translator::Answer Translator::lookup(const Request& request, Translation& translation, Fault& fault, bool count) {
-  FaultReason reason = check_mode(request);
+  const bool plain = mode_ == Mode::legacy && request.pasid == kNoPasid && request.address_type == 0 && !request.page_request;
+  FaultReason reason = plain ? FaultReason::none : check_mode(request);
   if (reason != FaultReason::none) {
     fault = make_fault(request, reason, false);
     return Answer::faulted;
@@ -224,6 +235,15 @@ Translator::Answer Translator::lookup(const Request& request, Translation& trans
     return Answer::miss;
   }
   if (count) ++statistics_.context_hits;
+  if (plain && context->plain && (request.address & context->space.unreached) == 0) {
+    // The usual request, through legacy second-stage tables: nothing else has a say.
+    const AddressSpace& space = context->space;
+    unsigned shift = 0;
+    const Page* page = find_page(space, request.address, shift);
+    const Answer answer = page ? use_plain_page(*page, shift, request, space, translation, fault) : Answer::miss;
+    if (count) count_page(space, answer);
+    return answer;
+  }
   reason = check_context(request, *context);
   if (reason != FaultReason::none) {
     fault = make_fault(request, reason, context->fault_processing_disabled);

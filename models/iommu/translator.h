@@ -67,6 +67,8 @@ class Translator {
   void count_page(const AddressSpace& space, Answer answer);
   Answer use_page(const Page& page, unsigned shift, const Request& request, const AddressSpace& space,
                   Translation& translation, Fault& fault) const;
+  Answer use_plain_page(const Page& page, unsigned shift, const Request& request, const AddressSpace& space,
+                        Translation& translation, Fault& fault) const;
   const Directory* find_directory(std::uint16_t domain, std::uint32_t key, std::uint64_t address, unsigned level);
   void insert_directory(const Walk& walk, std::uint64_t address, unsigned level, const Directory& directory);
   std::uint64_t page_set(std::uint64_t tag, std::uint32_t key) const;

@@ -16,6 +16,7 @@ struct AddressSpace {
   enum class Kind : std::uint8_t { second_stage, first_stage, nested, pass_through };
   std::uint64_t first_table = 0;   ///< FSPTPTR
   std::uint64_t second_table = 0;  ///< SLPTPTR, SSPTPTR
+  std::uint64_t unreached = 0;     ///< legacy: address bits beyond the tables and the hardware
   std::uint32_t key = 0;           ///< cache_tags.h, space_key
   std::uint16_t domain = 0;
   Kind kind = Kind::second_stage;
@@ -40,6 +41,7 @@ struct AddressSpace {
 /// A context entry as the context cache keeps it.
 struct ContextInfo {
   AddressSpace space;             ///< legacy mode
+  bool plain = false;             ///< legacy second-stage tables
   std::uint64_t directory = 0;    ///< scalable mode from here: PASIDDIRPTR
   std::uint32_t rid_pasid = 0;    ///< PASID of requests without one
   std::uint8_t pasid_bits = 0;    ///< PDTS: PASIDs beyond have no entry

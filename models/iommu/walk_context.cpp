@@ -53,6 +53,8 @@ Step Translator::context_read(Walk& walk, const std::uint64_t* words) {
                               (pass_through && config_.pass_through && width == widest(config_));
   if (!width_supported(config_, width) || !type_supported) return fail(walk, FaultReason::context_invalid);
   space.second_levels = static_cast<std::uint8_t>(width + 2);
+  space.unreached = pass_through ? 0 : ~0ull << second_stage_bits(space);
+  context.plain = !pass_through;
 
   if (walk.cacheable)
     contexts_.insert(context_tag(walk.request.source), hashed(context_tag(walk.request.source)), context);

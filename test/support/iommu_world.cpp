@@ -200,7 +200,8 @@ std::array<std::uint64_t, 8> RandomWorld::random_context(std::uint16_t source) {
     }
   }
   // Anything may be wrong but tables and tags: the same tag must not come to mean other tables.
-  if (chance(2)) words[0] ^= 1ull << (chance(50) ? 1 + random_() % 8 : 40 + random_() % 24);
+  if (chance(2)) words[0] ^= 1ull << (chance(50) ? 4 + random_() % 5 : 40 + random_() % 24);
+  if (!options_.scalable && chance(2)) words[0] |= 3u << 2;
   if (chance(2)) words[1] ^= 1ull << (24 + random_() % 40);
   if (chance(3)) words[0] &= ~1ull;
   return words;
@@ -268,6 +269,41 @@ void RandomWorld::change(const Edit& edit, unsigned count, const std::uint64_t* 
   stale_.push_back(edit);
 }
 
+void RandomWorld::edit_context(std::uint16_t source) {
+  const auto words = random_context(source);
+  change({Kind::context, contexts_[source], source, static_cast<std::uint16_t>(word(contexts_[source] + 8) >> 8)},
+         options_.scalable ? 4 : 2, words.data());
+}
+
+void RandomWorld::edit_pasid(std::uint16_t source, std::uint32_t pasid) {
+  const std::uint64_t at = pasid_tables_[source] + 64 * pasid;
+  const auto words = random_pasid(pasid);
+  change({Kind::pasid, at, source, static_cast<std::uint16_t>(word(at + 8)), pasid}, 8, words.data());
+}
+
+void RandomWorld::edit_slot(Tree& tree, const Node& node, std::size_t i) {
+  Edit edit{tree.first ? Kind::first : Kind::second, slot(tree, node, i), 0, tree.domain, tree.pasid};
+  edit.base = node.base | std::uint64_t{node.indices[i]} << (12 + 9 * (node.level - 1));
+  if (tree.first && node.level == tree.levels && node.indices[i] == 511) edit.base |= ~0ull << (12 + 9 * node.level - 1);
+  edit.level = node.level;
+  edit.leaves = node.level == 1;
+  const std::uint64_t words[1] = {random_entry(tree, node, i)};
+  change(edit, 1, words);
+}
+
+bool RandomWorld::edit_at(std::uint64_t at) {
+  for (const std::uint16_t source : sources_) {
+    if (contexts_[source] == at) return edit_context(source), true;
+    if (!options_.scalable || at < pasid_tables_[source] || at >= pasid_tables_[source] + 64 * kPasids) continue;
+    return edit_pasid(source, static_cast<std::uint32_t>((at - pasid_tables_[source]) / 64)), true;
+  }
+  for (Tree& tree : trees_)
+    for (const Node& node : tree.nodes)
+      for (std::size_t i = 0; node.page == (at & ~0xfffull) && i < node.indices.size(); ++i)
+        if (slot(tree, node, i) == at) return edit_slot(tree, node, i), true;
+  return false;
+}
+
 void RandomWorld::edit() {
   const std::uint16_t source = sources_[random_() % kDevices];
   const unsigned what = static_cast<unsigned>(random_() % 100);
@@ -277,22 +313,13 @@ void RandomWorld::edit() {
     const std::uint64_t words[2] = {word(edit.at) != good ? good : good ^ (chance(50) ? 1u : 2u), word(edit.at + 8)};
     return change(edit, 2, words);
   }
-  if (what < 10) {
-    const auto words = random_context(source);
-    return change({Kind::context, contexts_[source], source, static_cast<std::uint16_t>(word(contexts_[source] + 8) >> 8)},
-                  options_.scalable ? 4 : 2, words.data());
-  }
+  if (what < 10) return edit_context(source);
   if (options_.scalable && (what < 11 || (what < 14 && (word(directories_[source]) & 7) != 1))) {
     const std::uint64_t good = pasid_tables_[source] | 1;
     const std::uint64_t words[1] = {word(directories_[source]) != good ? good : good ^ (chance(50) ? 1u : 4u)};
     return change({Kind::directory, directories_[source], source}, 1, words);
   }
-  if (options_.scalable && what < 20) {
-    const auto pasid = static_cast<std::uint32_t>(random_() % kPasids);
-    const std::uint64_t at = pasid_tables_[source] + 64 * pasid;
-    const auto words = random_pasid(pasid);
-    return change({Kind::pasid, at, source, static_cast<std::uint16_t>(word(at + 8)), pasid}, 8, words.data());
-  }
+  if (options_.scalable && what < 20) return edit_pasid(source, static_cast<std::uint32_t>(random_() % kPasids));
   Tree& tree = trees_[random_() % trees_.size()];
   if (!tree.mappings.empty() && chance(15)) {  // the second stage under a first-stage table
     const auto [at, guest] = tree.mappings[random_() % tree.mappings.size()];
@@ -301,14 +328,7 @@ void RandomWorld::edit() {
     return change({Kind::second, at, 0, tree.domain, 0, guest & ~0xfffull, 1, true}, 1, words);
   }
   const Node& node = tree.nodes[random_() % tree.nodes.size()];
-  const std::size_t i = random_() % node.indices.size();
-  Edit edit{tree.first ? Kind::first : Kind::second, slot(tree, node, i), 0, tree.domain, tree.pasid};
-  edit.base = node.base | std::uint64_t{node.indices[i]} << (12 + 9 * (node.level - 1));
-  if (tree.first && node.level == tree.levels && node.indices[i] == 511) edit.base |= ~0ull << (12 + 9 * node.level - 1);
-  edit.level = node.level;
-  edit.leaves = node.level == 1;
-  const std::uint64_t words[1] = {random_entry(tree, node, i)};
-  change(edit, 1, words);
+  edit_slot(tree, node, random_() % node.indices.size());
 }
 
 std::vector<AnyInvalidation> RandomWorld::everything() {

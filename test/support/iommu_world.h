@@ -55,6 +55,8 @@ class RandomWorld {
 
   /// Software changes one structure. It is stale until `clean`.
   void edit();
+  /// The structure at this address; false when it is none that software edits.
+  bool edit_at(std::uint64_t at);
   std::size_t stale() const { return stale_.size(); }
   /// Invalidations that suffice for one of the edits; once they are done, `clean`.
   std::vector<AnyInvalidation> sufficient(std::size_t which);
@@ -127,6 +129,9 @@ class RandomWorld {
   std::array<std::uint64_t, 8> random_context(std::uint16_t source);
   std::array<std::uint64_t, 8> random_pasid(std::uint32_t pasid);
   Space& space(std::uint16_t domain, std::uint32_t pasid) { return spaces_[domain * kPasids + pasid]; }
+  void edit_context(std::uint16_t source);
+  void edit_pasid(std::uint16_t source, std::uint32_t pasid);
+  void edit_slot(Tree& tree, const Node& node, std::size_t i);
   void change(const Edit& edit, unsigned count, const std::uint64_t* words);
 
   static constexpr unsigned kDomains = 2, kPasids = 3, kDevices = 4;

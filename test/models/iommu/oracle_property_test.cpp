@@ -48,6 +48,7 @@ struct Player {
     std::uint64_t begin = 0;
     Walk walk;
     Step step = Step::read;
+    std::uint64_t last_read = 0;
   };
 
   Player(unsigned seed, RandomWorld::Options options) : world(seed, options), translator(world.config(), statistics) {
@@ -80,6 +81,7 @@ struct Player {
       std::uint64_t words[kMaxReadBytes / 8] = {};
       PlainOracleMemory memory(world.memory());
       const bool ok = memory.read(walk.read_address, walk.read_bytes / 8, words);
+      flight.last_read = walk.read_address;
       flight.step = translator.resume(walk, ok, words);
     } else {
       const auto before = world.memory().load<std::uint64_t>(walk.update_address);
@@ -169,12 +171,22 @@ void require_legal(bool scalable, unsigned seed, int steps, std::size_t at_once)
   Player player(seed, {.scalable = scalable, .history = false});
   RandomWorld& world = player.world;
   std::vector<Player::Flight> flights(at_once);
+  OracleRequest favourite = world.request();
   std::uint64_t answers = 0, changed = 0;
   for (int step = 0; step < steps; ++step) {
     Player::Flight& flight = flights[world.random()() % at_once];
     std::optional<OracleAnswer> answer;
     const unsigned what = static_cast<unsigned>(world.random()() % 1000);
-    if (what < 40) {
+    if (what < 20 && flight.busy && flight.last_read != 0) {
+      // Behind the walk's back: what it has just read is edited, perhaps invalidated, and asked for again.
+      if (!world.edit_at(flight.last_read)) continue;
+      ++changed;
+      favourite = flight.asked;
+      if (world.chance(30)) continue;
+      const std::size_t which = world.stale() - 1;
+      player.invalidate(world.sufficient(which));
+      world.clean(which);
+    } else if (what < 40) {
       world.edit();
       ++changed;
     } else if (what < 55 && world.stale() != 0) {
@@ -189,7 +201,7 @@ void require_legal(bool scalable, unsigned seed, int steps, std::size_t at_once)
     } else if (flight.busy) {
       answer = player.advance(flight);
     } else {
-      answer = player.start(flight, world.request());
+      answer = player.start(flight, world.chance(40) ? favourite : world.request());
     }
     while (answer == std::nullopt && at_once == 1 && flight.busy) answer = player.advance(flight);
     if (!answer) continue;
