@@ -119,7 +119,7 @@ void ActivityLog::split(Ps from, Ps to, std::array<Ps, kStages>& stages) const {
   // Most packets have waited through a few segments only.
   constexpr std::uint64_t kFew = 2 * kStride;
   const std::uint64_t stop = appended_ - oldest_ > kFew ? (appended_ - kFew / 2) / kStride * kStride : oldest_;
-  for (std::uint64_t number = appended_; number != stop;) {
+  for (std::uint64_t number = appended_; number != stop && from >= segment(stop).begin;) {
     const Segment& last = segment(--number);
     if (last.begin >= to) continue;
     const Ps begin = std::max(last.begin, from);
@@ -128,7 +128,7 @@ void ActivityLog::split(Ps from, Ps to, std::array<Ps, kStages>& stages) const {
     if (to == from) return;
   }
   const Totals a = totals_at(from);
-  const Totals b = to == segment(stop).begin ? totals_before_[stop % kHistory / kStride] : totals_at(to);
+  const Totals b = to == end_ ? totals_ : totals_at(to);
   for (std::size_t i = 0; i < kActivities; ++i)
     stages[static_cast<std::size_t>(stage_of(static_cast<Activity>(i)))] += b[i] - a[i];
 }

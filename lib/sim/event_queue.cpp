@@ -23,20 +23,25 @@ EventQueue::EventQueue(sc_core::sc_module_name name, bool run_ahead) : sc_module
 
 void EventQueue::post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg) {
   assert(at >= now());
-  insert({at, &actor, arg, what, sequence_++});
+  insert(at, actor, what, arg);
   if (!inside_) arm();
 }
 
-void EventQueue::insert(const Event& event) {
-  if (!far_.empty() && !Later{}(far_.front(), event)) {
-    far_.push_back(event);
+void EventQueue::insert(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg) {
+  const std::uint32_t sequence = sequence_++;
+  if (!far_.empty() && at >= far_.front().at) {  // the newest of equal times is the last of them
+    far_.push_back({at, &actor, arg, what, sequence});
     std::push_heap(far_.begin(), far_.end(), Later{});
     return;
   }
-  // The newest of equal times goes behind them: it has the highest sequence number.
   Event* place = near_.data() + near_size_++;
-  for (; place != near_.data() && place[-1].at <= event.at; --place) *place = place[-1];
-  *place = event;
+  for (; place != near_.data() && place[-1].at <= at; --place) *place = place[-1];
+  // Field by field: a record put together elsewhere would have to be read back while its parts are still on their way.
+  place->at = at;
+  place->actor = &actor;
+  place->arg = arg;
+  place->what = what;
+  place->sequence = sequence;
   if (near_size_ > kNear) spill();
 }
 
@@ -59,12 +64,15 @@ void EventQueue::refill() {
 }
 
 void EventQueue::pop_and_fire() {
-  const Event event = near_[--near_size_];
+  const Event& next = near_[--near_size_];
+  Actor& actor = *next.actor;
+  const std::uint32_t what = next.what;
+  const std::uint64_t arg = next.arg;
+  now_ = next.at;
   if (near_size_ == 0 && !far_.empty()) refill();
-  now_ = event.at;
   ++processed_;
   firing_ = true;
-  event.actor->fire(event.what, event.arg);
+  actor.fire(what, arg);
   firing_ = false;
 }
 
@@ -199,7 +207,7 @@ void EventQueue::wait(Alarm& alarm, Ps until) {
     pop_and_fire();
   }
   if (until != kNever && alarm.strand_)
-    insert({until, &alarm, reinterpret_cast<std::uintptr_t>(this), alarm.generation_, sequence_++});
+    insert(until, alarm, alarm.generation_, reinterpret_cast<std::uintptr_t>(this));
   suspend();
 }
 

@@ -127,7 +127,7 @@ class EventQueue : public sc_core::sc_module {
   Strand& take_ready();
   void make_ready(Strand& strand);
   bool somebody_ready() const { return ready_next_ != ready_.size(); }
-  void insert(const Event& event);
+  void insert(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg);
   void spill();
   void refill();
   bool empty() const { return near_size_ == 0; }
