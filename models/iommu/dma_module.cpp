@@ -297,6 +297,7 @@ void Iommu::access_entry(std::uint32_t walker) {
   Flight& own = start(update ? Flight::Kind::walk_update : Flight::Kind::walk_read, tlm::TLM_READ_COMMAND,
                       update ? w.walk.update_address : w.walk.read_address, update ? 8 : w.walk.read_bytes);
   own.walker = walker;
+  sim::TransactionPool::extension(*own.payload).exclusive = update;
   ++walkers_[walker].flight->requester->counters.memory_reads;
   send(mem_channel_, *own.payload);
 }

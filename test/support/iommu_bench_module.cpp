@@ -21,7 +21,9 @@ bool TimedMemory::access(tlm::tlm_generic_payload& payload) {
 }
 
 tlm::tlm_sync_enum TimedMemory::nb(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
-  accesses.push_back({queue_.now(), payload.is_write(), payload.get_address(), payload.get_data_length()});
+  const auto* extension = payload.get_extension<sim::RequesterExtension>();
+  accesses.push_back({queue_.now(), payload.is_write(), payload.get_address(), payload.get_data_length(),
+                      extension && extension->exclusive});
   queue_.post(queue_.now() + (payload.is_write() ? write_latency : read_latency), *this, 0,
               reinterpret_cast<std::uintptr_t>(&payload));
   phase = tlm::END_REQ;

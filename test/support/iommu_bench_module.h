@@ -31,6 +31,7 @@ class TimedMemory : public sc_core::sc_module, private sim::Actor {
     bool write;
     std::uint64_t address;
     unsigned bytes;
+    bool exclusive;
   };
 
   TimedMemory(sc_core::sc_module_name name, SparseMemory& data, sim::EventQueue& queue);

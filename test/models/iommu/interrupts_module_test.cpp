@@ -125,6 +125,23 @@ TEST_CASE("a posted interrupt updates its descriptor at one instant and notifies
   });
 }
 
+TEST_CASE("a posted-interrupt descriptor is taken for change, other reads are not") {
+  run(timed(), [](IommuBench& bench) {
+    bench.tables.set_posted(5, 0x61, kDescriptor);
+    bench.enable();
+    bench.msi(kDevice, 5);
+    bench.settle();
+    unsigned exclusive = 0;
+    for (const auto& access : bench.memory.accesses) {
+      if (!access.exclusive) continue;
+      ++exclusive;
+      REQUIRE_FALSE(access.write);
+      REQUIRE(access.address == kDescriptor);
+    }
+    REQUIRE(exclusive == 1);
+  });
+}
+
 TEST_CASE("memory without transport_dbg gets the posted-interrupt descriptor written back") {
   run(timed(), [](IommuBench& bench) {
     bench.memory.offers_debug = false;

@@ -236,6 +236,28 @@ TEST_CASE("device-TLB invalidation by PASID takes that PASID's pages, a global o
   });
 }
 
+TEST_CASE("in scalable mode translation and translated requests need DTE, and fault with reason 44 without it") {
+  run(with_pages(), [](AtsBench& bench, Host& host) {
+    host.pages.map(0x7000, kData);
+    bench.device.transfer(true, 0x7000, 1);
+    bench.settle();
+    REQUIRE(bench.device.transfers[0].state == State::done);
+    host.scalable.set_context(kDevice, {.device_tlb = false});
+    host.scalable.set_pasid(kDevice, 0, {.type = 1, .domain = 1, .first_table = host.pages.top()});
+    bench.submit(invalidate_contexts());
+    bench.settle();
+    bench.device.transfer(true, 0x7000, 2);
+    bench.settle();
+    REQUIRE(bench.device.transfers[1].hit);
+    REQUIRE(bench.device.transfers[1].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE((bench.data.word(kData) & 0xffff'ffff) == 1);
+    bench.device.ask_for_translation(0x7000);
+    bench.settle();
+    REQUIRE(bench.device.translation_status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.iommu.statistics().fault(FaultReason::device_tlb_disabled) == 2);
+  });
+}
+
 TEST_CASE("translation completions carry Execute, Privileged and Global with a PASID") {
   run(with_pages(), [](AtsBench& bench, Host& host) {
     host.pages.map(0x7000, kData, 4096, kFsRead | kFsUser | kFsGlobal);
