@@ -49,6 +49,7 @@ struct Config {
   static constexpr std::uint32_t kUnordered = 1024;
   std::uint32_t walkers = 6;
   bool merge_misses = true;
+  bool queue_pipelined = false;
   std::uint32_t reads_passed = kUnordered;
 
   // time
@@ -123,6 +124,7 @@ struct Config {
     visit("walkers", self.walkers, {.doc = "page walks at once", .min = 1, .max = 256});
     visit("merge_misses", self.merge_misses, {.doc = "a miss to a page that is being walked waits for that walk"});
     visit("reads_passed", self.reads_passed, {.doc = "how many earlier reads of its requester that wait for walks a read may pass; 1024: any", .min = 0, .max = 1024});
+    visit("queue_pipelined", self.queue_pipelined, {.doc = "invalidation descriptors are fetched by the cache line, and a wait's status write is not waited for"});
     visit("lookup_ns", self.lookup_ns, {.unit = "ns", .doc = "cache lookup, paid by every DMA request", .min = 0, .max = 1e6});
     visit("walk_step_ns", self.walk_step_ns, {.unit = "ns", .doc = "a walker's own time for each entry it reads, memory apart", .min = 0, .max = 1e6});
     visit("remap_ns", self.remap_ns, {.unit = "ns", .doc = "interrupt-entry lookup and remapping of one interrupt", .min = 0, .max = 1e6});

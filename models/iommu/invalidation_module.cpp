@@ -3,6 +3,7 @@
 
 // The invalidation queue and the invalidation registers, in time: one at a time, in order.
 
+#include <algorithm>
 #include <cstring>
 
 #include "models/iommu/iommu_module.h"
@@ -16,18 +17,40 @@ void Iommu::kick() {
     work_ = Work::command;
     return queue_.post(queue_.now() + invalidation_, *this, execute);
   }
-  if (!unit_.queue_waiting()) return;
+  if (!unit_.queue_waiting()) {
+    line_bytes_ = 0;
+    return;
+  }
   work_ = Work::descriptor;
-  Flight& own = start(Flight::Kind::descriptor_read, tlm::TLM_READ_COMMAND, unit_.begin_descriptor(), unit_.descriptor_bytes());
+  const unsigned waiting = unit_.queue_waiting_bytes();
+  const std::uint64_t address = unit_.begin_descriptor();
+  unsigned bytes = unit_.descriptor_bytes();
+  if (address >= line_address_ && address + bytes <= line_address_ + line_bytes_) {
+    descriptor::Words words{};
+    std::memcpy(words.data(), line_.data() + (address - line_address_), bytes);
+    return descriptor_fetched(true, words);
+  }
+  // What is left of the cache line, as far as software has handed it over.
+  if (unit_.config().queue_pipelined) bytes = std::min(waiting, static_cast<unsigned>(line_.size() - address % line_.size()));
+  Flight& own = start(Flight::Kind::descriptor_read, tlm::TLM_READ_COMMAND, address, bytes);
   send(mem_channel_, *own.payload);
 }
 
 void Iommu::descriptor_answered(Flight& own) {
   descriptor::Words words{};
-  std::memcpy(words.data(), own.payload->get_data_ptr(), own.payload->get_data_length());
+  std::memcpy(words.data(), own.payload->get_data_ptr(), std::min(own.payload->get_data_length(), unit_.descriptor_bytes()));
   const bool ok = own.payload->is_response_ok();
+  if (ok && unit_.config().queue_pipelined) {
+    line_address_ = own.payload->get_address();
+    line_bytes_ = own.payload->get_data_length();
+    std::memcpy(line_.data(), own.payload->get_data_ptr(), line_bytes_);
+  }
   own.payload->release();
   flights_.release(own);
+  descriptor_fetched(ok, words);
+}
+
+void Iommu::descriptor_fetched(bool ok, const descriptor::Words& words) {
   descriptor_ = unit_.descriptor_read(ok, words);
   if (std::holds_alternative<QueueError>(descriptor_)) {
     work_ = Work::none;
@@ -69,10 +92,12 @@ void Iommu::settle_waits() {
 void Iommu::finish_wait(const InvalidationWait& wait, bool ends_descriptor) {
   if (!wait.status_write) return wait_done(ends_descriptor, wait.interrupt);
   Flight& status = start(Flight::Kind::status_write, tlm::TLM_WRITE_COMMAND, wait.status_address, 4);
-  status.ends_descriptor = ends_descriptor;
+  const bool goes_on = ends_descriptor && unit_.config().queue_pipelined;  // writes commit in order
+  status.ends_descriptor = ends_descriptor && !goes_on;
   status.completes = wait.interrupt;
   std::memcpy(status.payload->get_data_ptr(), &wait.status_data, 4);
   send(mem_channel_, *status.payload);
+  if (goes_on) wait_done(true, false);
 }
 
 void Iommu::wait_done(bool ends_descriptor, bool completes) {

@@ -138,6 +138,7 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   // invalidation: one at a time
   void kick();
   void descriptor_answered(Flight& own);
+  void descriptor_fetched(bool ok, const descriptor::Words& words);
   void execute_invalidation();
   void begin_drain();
   void end_invalidation();
@@ -168,6 +169,9 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   enum class Work : std::uint8_t { none, descriptor, command } work_ = Work::none;
   RemappingUnit::Command command_ = RemappingUnit::Command::none;
   Descriptor descriptor_;
+  std::array<std::uint8_t, 64> line_{};  ///< of the queue, descriptors not yet carried out among them
+  std::uint64_t line_address_ = 0;
+  unsigned line_bytes_ = 0;
   bool stalled_ = false;  ///< the descriptor in work has to wait for a device to complete others
   struct PendingWait {
     InvalidationWait wait;

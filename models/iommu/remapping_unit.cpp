@@ -180,6 +180,11 @@ bool RemappingUnit::queue_waiting() const {
          iqh_->value != iqt_->value;
 }
 
+unsigned RemappingUnit::queue_waiting_bytes() const {
+  const std::uint64_t end = iqt_->value > iqh_->value ? iqt_->value : queue_bytes();
+  return static_cast<unsigned>(end - iqh_->value);
+}
+
 std::uint64_t RemappingUnit::begin_descriptor() {
   queue_busy_ = true;
   ++statistics_.queue_reads;

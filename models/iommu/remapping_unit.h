@@ -59,6 +59,8 @@ class RemappingUnit {
   // -- invalidation queue ------------------------------------------------------------------------------------------------
   /// A descriptor waits to be fetched and nothing is being worked on.
   bool queue_waiting() const;
+  /// Of descriptors from the head on that lie in one piece. REQUIRES: queue_waiting().
+  unsigned queue_waiting_bytes() const;
   /// Starts on the descriptor at the head: descriptor_bytes() to read.
   std::uint64_t begin_descriptor();
   unsigned descriptor_bytes() const { return format_.wide ? descriptor::kWideBytes : descriptor::kBytes; }

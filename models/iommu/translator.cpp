@@ -150,7 +150,7 @@ const Translator::Page* Translator::find_page(const AddressSpace& space, std::ui
 
 void Translator::insert_page(const Walk& walk, unsigned size, const Page& page) {
   const std::uint64_t tag = page_tag(walk.space.domain, tagged_address(walk.request.address), size);
-  if (!walk.may_cache(address_of_tag(tag), address_of_tag(tag) + (bytes_of_tag(tag) - 1))) return;
+  if (!walk.may_cache(bytes_of_tag(tag))) return;
   pages_.insert(tag, page_set(tag, page.key), page, [&](const Page& other) { return other.key == page.key; });
   ++pages_of_size_[size];
   keyed_pages_ = keyed_pages_ || page.key != 0;
@@ -175,7 +175,7 @@ const Translator::Directory* Translator::find_directory(std::uint16_t domain, st
 
 void Translator::insert_directory(const Walk& walk, std::uint64_t address, unsigned level, const Directory& directory) {
   const std::uint64_t tag = page_tag(walk.space.domain, address, level - 1);
-  if (!walk.may_cache(address_of_tag(tag), address_of_tag(tag) + (bytes_of_tag(tag) - 1))) return;
+  if (!walk.may_cache(bytes_of_tag(tag))) return;
   directory_cache(level).insert(tag, hashed(tag, directory.key), directory,
                                 [&](const Directory& other) { return other.key == directory.key; });
 }

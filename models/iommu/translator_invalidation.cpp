@@ -79,7 +79,7 @@ void Translator::invalidate(const IotlbInvalidation& invalidation) {
     if (!walk->in_tables()) continue;
     if (!global && (walk->space.domain != invalidation.domain || walk->space.kind == AddressSpace::Kind::first_stage)) continue;
     if (selective && walk->space.kind == AddressSpace::Kind::second_stage)
-      walk->overtaken_by(first, last);
+      walk->overtaken_by(tagged_address(walk->request.address), first, last);
     else
       walk->cacheable = false;
   }
@@ -104,7 +104,7 @@ void Translator::invalidate(const PasidIotlbInvalidation& invalidation) {
         walk->pasid != invalidation.pasid)
       continue;
     if (selective && walk->space.kind == AddressSpace::Kind::first_stage)
-      walk->overtaken_by(first, last);
+      walk->overtaken_by(tagged_address(walk->request.address), first, last);
     else
       walk->cacheable = false;
   }

@@ -5,6 +5,7 @@
 // each access happens and how many walks overlap.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "models/iommu/request.h"
@@ -104,17 +105,20 @@ struct Walk {
   bool writable = true;
   bool table_write = false;        ///< a first-stage entry is waiting for the dirty bit of the page it lies in
 
-  std::uint64_t stale_first = ~0ull;  ///< page-selective invalidations have overtaken it for this range
-  std::uint64_t stale_last = 0;
+  std::uint64_t stale_bytes = ~0ull;  ///< page-selective invalidations have overtaken entries that cover so much, or more
 
   bool in_tables() const { return stage == Stage::first || stage == Stage::second; }
-  void overtaken_by(std::uint64_t first, std::uint64_t last) {
-    stale_first = first < stale_first ? first : stale_first;
-    stale_last = last > stale_last ? last : stale_last;
+  /// `address` is the walk's, as its entries are tagged.
+  void overtaken_by(std::uint64_t address, std::uint64_t first, std::uint64_t last) {
+    for (unsigned shift = 12; shift < 57; shift += 9) {
+      const std::uint64_t begin = address >> shift << shift;
+      if (begin > last || begin + ((1ull << shift) - 1) < first) continue;
+      stale_bytes = std::min(stale_bytes, std::uint64_t{1} << shift);
+      return;
+    }
   }
-  bool may_cache(std::uint64_t first, std::uint64_t last) const {
-    return cacheable && (last < stale_first || first > stale_last);
-  }
+  /// An entry that covers so much around the walk's address.
+  bool may_cache(std::uint64_t bytes) const { return cacheable && bytes < stale_bytes; }
 };
 
 /// Bits of a cached translation.

@@ -77,12 +77,14 @@ ValidateCommand::ValidateCommand(CLI::App& app) {
     return command;
   };
   protection_ = add("protection", "What mapping a page for DMA costs a core, by the mode of the host's driver");
+  fast_and_safe_ = add("fast-and-safe", "A 100 Gbit/s receive stream under strict protection: 5 and 10 flows of the SOSP 2024 paper");
 }
 
-bool ValidateCommand::parsed() const { return pcie_bench_->parsed() || protection_->parsed(); }
+bool ValidateCommand::parsed() const { return pcie_bench_->parsed() || protection_->parsed() || fast_and_safe_->parsed(); }
 
 int ValidateCommand::run(const Streams& streams) const {
-  return protection_->parsed() ? validate_protection(options_, streams) : pcie_bench(streams);
+  if (protection_->parsed()) return validate_protection(options_, streams);
+  return fast_and_safe_->parsed() ? validate_fast_and_safe(options_, streams) : pcie_bench(streams);
 }
 
 int ValidateCommand::pcie_bench(const Streams& streams) const {

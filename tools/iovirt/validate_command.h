@@ -37,6 +37,7 @@ class ValidateCommand {
 
   CLI::App* pcie_bench_;
   CLI::App* protection_;
+  CLI::App* fast_and_safe_;
   ValidateOptions options_;
 };
 

@@ -11,6 +11,7 @@
 #include "models/platform/config_loader.h"
 #include "models/platform/protection/map_cost.h"
 #include "models/platform/results.h"
+#include "models/platform/stream/fast_and_safe.h"
 
 namespace iovirt::cli {
 
@@ -29,6 +30,20 @@ int validate_protection(const ValidateOptions& options, const Streams& streams) 
     streams.out << "\n" << file->path() << "\n";
   }
   return kSuccess;
+}
+
+int validate_fast_and_safe(const ValidateOptions& options, const Streams& streams) {
+  namespace stream = platform::stream;
+  const stream::Scenario scenario(options.sets);
+  std::optional<platform::ResultsFile> file;
+  if (options.out) file.emplace(*options.out);
+  const std::vector<stream::ComparedPoint> points = stream::compare_with_measured(scenario);
+  streams.out << stream::fast_and_safe_report(points);
+  if (file) {
+    file->commit(stream::fast_and_safe_json(points, scenario.dump()));
+    streams.out << "\n" << file->path() << "\n";
+  }
+  return stream::within(points) ? kSuccess : kSimulationError;
 }
 
 }  // namespace iovirt::cli
