@@ -196,6 +196,27 @@ TEST_CASE("bad input: measurements for validate") {
   bench.refused_call({"validate", "pcie-bench", "--out", "/proc/iovirt"}, "(expected a folder that can be written)");
 }
 
+TEST_CASE("bad input: what protection is validated with") {
+  const Bench bench;
+  bench.refused_call({"validate", "protection", "--set", "software.iommu_mod=off", "--out", "r"},
+                     "iovirt: --set: $.software.iommu_mod: unknown key (did you mean iommu_mode?)");
+  bench.refused_call({"validate", "protection", "--set", "iommu.pages_2m=false", "--out", "r"}, "$.iommu.pages_1g: expected");
+  bench.refused_call({"validate", "fast-and-safe", "--set", "stream.ring_pages=300", "--out", "r"}, "$.stream.ring_pages: 300: expected a multiple of 64");
+  bench.refused_call({"validate", "fast-and-safe", "--set", "stream.flowz=5", "--out", "r"}, "$.stream.flowz: unknown key (did you mean flows?)");
+  bench.refused_call({"validate", "fast-and-safe", "--set", "software.iommu_mode=off", "--out", "r"}, "software.iommu_mode: the paper's points decide it");
+  bench.refused_call({"validate", "fast-and-safe", "--out", "/proc/iovirt"}, "(expected a folder that can be written)");
+}
+
+TEST_CASE("validate protection prints every mode and writes results.json") {
+  const Bench bench;
+  const auto outcome = bench.run({"validate", "protection", "--out", "r"});
+  INFO(outcome.err);
+  CHECK(outcome.status == 0);
+  CHECK_THAT(outcome.out, ContainsSubstring("strict, no address cache") && ContainsSubstring("huge_pages") && ContainsSubstring("published"));
+  std::ifstream file(bench.folder / "r/results.json");
+  CHECK(nlohmann::json::parse(file)["modes"].size() == 7);
+}
+
 TEST_CASE("validate compares a table of one's own, and says by its exit status whether it is met") {
   const Bench bench;
   const std::string header = "iommu,test,pattern,cache,host_offset_B,device_offset_B,window,size_B,avg_ns,bandwidth_gbps\n";

@@ -5,9 +5,12 @@
 
 #include <optional>
 #include <ostream>
+#include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
+#include "lib/config_error.h"
 #include "models/platform/config_loader.h"
 #include "models/platform/protection/map_cost.h"
 #include "models/platform/results.h"
@@ -34,6 +37,9 @@ int validate_protection(const ValidateOptions& options, const Streams& streams) 
 
 int validate_fast_and_safe(const ValidateOptions& options, const Streams& streams) {
   namespace stream = platform::stream;
+  for (const std::string& assignment : options.sets)
+    for (const std::string_view key : {"software.iommu_mode", "stream.flows"})
+      if (assignment.starts_with(key)) throw ConfigError(std::string("--set: ") + std::string(key) + ": the paper's points decide it (expected another key)");
   const stream::Scenario scenario(options.sets);
   std::optional<platform::ResultsFile> file;
   if (options.out) file.emplace(*options.out);

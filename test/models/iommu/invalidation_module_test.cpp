@@ -126,3 +126,48 @@ TEST_CASE("disabling the queue waits for the descriptor in work") {
     REQUIRE(bench.read(reg::kIQH, 8) == 0);
   });
 }
+
+namespace {
+
+/// How long three invalidations, each with a wait of its own, take from the tail's write to the last status, in ns.
+double three_waits(bool pipelined) {
+  Config config = timed();
+  config.queue_pipelined = pipelined;
+  double took = 0;
+  run(config, [&took](IommuBench& bench) {
+    bench.tables.map(bench.add_device(kDevice), 4, 0x5000, kData);
+    bench.enable();
+    bench.send(kDevice, false, 0x5000);
+    bench.settle();
+    bench.tables.map(bench.tables.word(bench.tables.context_entry(kDevice)) & ~0xfffull, 4, 0x5000, kData + 0x1000);
+    const DescriptorWords words[] = {invalidate_pages(1, 0x5000), wait_with_status(kStatus, 1), invalidate_pages(1, 0x6000),
+                                     wait_with_status(kStatus + 8, 2), invalidate_pages(1, 0x7000), wait_with_status(kStatus + 16, 3)};
+    for (std::size_t i = 0; i < 6; ++i) {
+      bench.tables.set_word(bench.tables.queue() + 16 * i, words[i].low);
+      bench.tables.set_word(bench.tables.queue() + 16 * i + 8, words[i].high);
+    }
+    const Ps before = bench.queue.now();
+    bench.write(reg::kIQT, 96, 8);
+    while (bench.data.word(kStatus + 16) != 3) sc_core::wait(1, sc_core::SC_NS);
+    took = ps_to_ns(bench.queue.now() - before);
+    CHECK(bench.data.word(kStatus) == 1);
+    CHECK(bench.data.word(kStatus + 8) == 2);
+    CHECK(bench.statistics().invalidations == 3);
+    CHECK(bench.read(reg::kIQH, 8) == 96);
+    const auto read = bench.send(kDevice, false, 0x5000);
+    bench.settle();
+    CHECK(bench.requests[read].status == tlm::TLM_OK_RESPONSE);
+    CHECK(bench.data_accesses().back().address == kData + 0x1000);
+  });
+  return took;
+}
+
+}  // namespace
+
+TEST_CASE("a queue that is not pipelined takes one descriptor at a time, status writes included") {
+  CHECK(three_waits(false) == 6 * 100 + 3 * 20 + 3 * 50);
+}
+
+TEST_CASE("a pipelined queue fetches a cache line of descriptors at once and goes on while a status is written") {
+  CHECK(three_waits(true) == 2 * 100 + 3 * 20 + 50);
+}

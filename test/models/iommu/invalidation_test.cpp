@@ -337,6 +337,12 @@ TEST_CASE("a walk that an invalidation overtakes leaves nothing in the caches") 
     invalidation = {.granularity = Granularity::domain, .domain = 2};
     cached = true;
   }
+  SECTION("nor do those of the pages on both sides of it") {
+    invalidation.address = 0x4000;
+    translator.invalidate(invalidation);
+    invalidation.address = 0x6000;
+    cached = true;
+  }
   const auto stale = memory.word(walk.read_address);
   translator.invalidate(invalidation);
   step = translator.resume(walk, true, &stale);
