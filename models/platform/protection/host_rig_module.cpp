@@ -59,12 +59,16 @@ void HostRig::boot() {
 
 void HostRig::run(std::function<void()> body, Ps limit) {
   body_ = std::move(body);
-  // Software does not end by itself: its stacks are unwound by a process that is none of them.
-  sc_core::sc_spawn([this] {
-    sc_core::wait(stopping_);
-    scheduler.end();
-    sc_core::sc_stop();
-  }, sc_core::sc_gen_unique_name("end"));
+  sc_core::sc_spawn_options method;
+  method.spawn_method();
+  method.set_sensitivity(&stopping_);
+  method.dont_initialize();
+  sc_core::sc_spawn(
+      [this] {
+        scheduler.end();
+        sc_core::sc_stop();
+      },
+      sc_core::sc_gen_unique_name("end"), &method);
   sc_core::sc_start(sc_core::sc_time::from_value(limit));
   if (!stopped_) throw std::runtime_error("the simulated host did not finish: time ran out");
 }
