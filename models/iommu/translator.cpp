@@ -184,9 +184,10 @@ Translator::Answer Translator::use_page(const Page& page, unsigned shift, const 
                                         const AddressSpace& space, Translation& translation, Fault& fault) const {
   const std::uint64_t address = page.base + (request.address & ((1ull << shift) - 1));
   FaultReason reason = check_rights(request, space, page.rights);
-  if (page.absent != FaultReason::none) reason = space.legacy ? reason : page.absent;
+  const bool absent = page.absent != FaultReason::none;
+  if (absent && reason == FaultReason::none) reason = page.absent;
   if (request.address_type == 1) {
-    const bool any = is_accessible(request, space, page.rights) && !is_interrupt_address(address);
+    const bool any = !absent && is_accessible(request, space, page.rights) && !is_interrupt_address(address);
     translation = Translation{address, 1ull << shift};
     translation.readable = any && (page.rights & rights::kRead);
     translation.writable = any && !request.no_write && grants_write(request, space, page.rights);

@@ -34,6 +34,7 @@ RandomWorld::RandomWorld(unsigned seed, Options options) : options_(options), ra
   config_.first_stage_1g = chance(80);
   config_.first_stage_five_level = chance(50);
   config_.snoop_control = chance(80);
+  config_.caching_mode = chance(25);
   config_.iotlb = {32, 4, Replacement::lru};
   config_.context_cache = {2, 2, Replacement::lru};
   config_.pasid_cache = {4, 4, Replacement::lru};
@@ -349,13 +350,14 @@ std::vector<AnyInvalidation> RandomWorld::sufficient(std::size_t which) {
   switch (edit.kind) {
     case Kind::root: return {ContextInvalidation{}};
     case Kind::context:
-      if (!options_.scalable && only && chance(30)) return {ContextInvalidation{Granularity::domain, edit.domain, 0, 0}};
+      // In caching mode an entry may be cached as absent, of domain 0.
+      if (!options_.scalable && !config_.caching_mode && only && chance(30)) return {ContextInvalidation{Granularity::domain, edit.domain, 0, 0}};
       return {ContextInvalidation{Granularity::selective, edit.domain, edit.source, static_cast<std::uint8_t>(random_() % 4)}};
     case Kind::directory: return {PasidCacheInvalidation{}};
     case Kind::pasid:
       // The domain counts that the entry had while it was cached.
       if (!only || chance(20)) return {PasidCacheInvalidation{}};
-      if (chance(30)) return {PasidCacheInvalidation{PasidCacheGranularity::domain, edit.domain, 0}};
+      if (!config_.caching_mode && chance(30)) return {PasidCacheInvalidation{PasidCacheGranularity::domain, edit.domain, 0}};
       return {PasidCacheInvalidation{PasidCacheGranularity::pasid, edit.domain, edit.pasid}};
     case Kind::second: {
       IotlbInvalidation result{.granularity = Granularity::domain, .domain = edit.domain};

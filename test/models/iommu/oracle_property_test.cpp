@@ -3,7 +3,11 @@
 
 // The translator against the naive one: random tables, edits, invalidations and requests, one after the other and at once.
 
+#include <cstdio>
 #include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "test/support/catch.h"
 #include "test/support/iommu_world.h"
