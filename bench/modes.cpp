@@ -4,10 +4,10 @@
 // What a simulated packet costs the host, mode by mode, in multiples of a two-thread SystemC event ping-pong measured in
 // the same process just before and after, since machines differ and are noisy.
 //
-//   iovirt_bench [packets]        64-byte streams; default 100000 packets a run, the median of three
+//   iovirt_bench [packets]             64-byte streams; default 100000 packets a run, the median of three
+//   iovirt_bench translate [requests]  what a translated request costs: bench/translate.cpp
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -16,39 +16,15 @@
 
 #include <unistd.h>
 
-#include "lib/sim/simulation.h"
+#include "bench/ping_pong.h"
+#include "bench/translate.h"
 #include "models/platform/config_loader.h"
 #include "models/platform/run.h"
 
 using namespace iovirt;
+using bench::ping_pong_ns;
 
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Two SC_THREADs that wake each other without time passing: nanoseconds a hand-over.
-double ping_pong_ns() {
-  constexpr int kRounds = 150'000;
-  sim::Simulation simulation;
-  sc_core::sc_event ping, pong;
-  sc_core::sc_spawn([&] {
-    for (int i = 0; i < kRounds; ++i) {
-      pong.notify(sc_core::SC_ZERO_TIME);
-      sc_core::wait(ping);
-    }
-  });
-  sc_core::sc_spawn([&] {
-    for (;;) {
-      sc_core::wait(pong);
-      ping.notify(sc_core::SC_ZERO_TIME);
-    }
-  });
-  const auto start = std::chrono::steady_clock::now();
-  sc_core::sc_start();
-  return seconds_since(start) * 1e9 / (2.0 * kRounds);
-}
 
 long resident_mb() {
   long pages = 0, resident = 0;
@@ -101,6 +77,7 @@ void measure(platform::Mode mode, unsigned vms, Stream stream, unsigned long pac
 int sc_main(int, char**) { return 0; }
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string(argv[1]) == "translate") return bench::translate(argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 2'000'000);
   const unsigned long packets = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 100'000;
   std::printf("64-byte streams; ratio: to a two-thread SystemC event ping-pong, now %.1f ns; medians of three\n\n", ping_pong_ns());
   std::printf("%-9s %3s  %-4s %9s %8s %12s %10s %10s %8s %6s\n", "mode", "VMs", "", "offered", "done", "packets/s",

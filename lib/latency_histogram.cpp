@@ -9,11 +9,37 @@ std::uint64_t* LatencyHistogram::find(unsigned octave) {
   auto at = std::lower_bound(octaves_.begin(), octaves_.end(), octave, [](const Octave& o, unsigned wanted) { return o.octave < wanted; });
   if (at == octaves_.end() || at->octave != octave)
     at = octaves_.insert(at, {octave, std::vector<std::uint64_t>(kClasses, 0)});
-  last_ = static_cast<std::size_t>(at - octaves_.begin());
   return at->classes.data();
 }
 
+void LatencyHistogram::count(std::uint64_t value, std::uint64_t times) {
+  if (times == 0) return;
+  count_ += times;
+  sum_ += value * times;
+  least_ = std::min(least_, value);
+  greatest_ = std::max(greatest_, value);
+  find(octave_of(value))[class_of(value)] += times;
+}
+
+void LatencyHistogram::add_new(std::uint64_t value) {
+  Recent& place = recent_[older_];
+  older_ ^= 1;
+  count(place.value, place.count);
+  place = {value, 1};
+}
+
+const LatencyHistogram& LatencyHistogram::settled() const {
+  auto& self = const_cast<LatencyHistogram&>(*this);  // the same distribution, held otherwise
+  for (Recent& recent : self.recent_) {
+    self.count(recent.value, recent.count);
+    recent.count = 0;
+  }
+  return *this;
+}
+
 void LatencyHistogram::add(const LatencyHistogram& other) {
+  settled();
+  other.settled();
   count_ += other.count_;
   sum_ += other.sum_;
   least_ = std::min(least_, other.least_);
@@ -25,6 +51,7 @@ void LatencyHistogram::add(const LatencyHistogram& other) {
 }
 
 std::uint64_t LatencyHistogram::percentile(std::uint32_t per_million) const {
+  settled();
   if (count_ == 0) return 0;
   const std::uint64_t rank = std::max<std::uint64_t>(1, (count_ * per_million + 999'999) / 1'000'000);
   std::uint64_t below = 0;
@@ -35,6 +62,7 @@ std::uint64_t LatencyHistogram::percentile(std::uint32_t per_million) const {
 }
 
 std::vector<LatencyHistogram::Class> LatencyHistogram::nonempty() const {
+  settled();
   std::vector<Class> result;
   for (const Octave& octave : octaves_)
     for (unsigned i = 0; i < kClasses; ++i)

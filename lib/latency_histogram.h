@@ -15,20 +15,21 @@ namespace iovirt {
 class LatencyHistogram {
  public:
   void add(std::uint64_t value) {
-    sum_ += value;
-    ++count_;
-    least_ = std::min(least_, value);
-    greatest_ = std::max(greatest_, value);
-    ++classes(octave_of(value))[class_of(value)];
+    for (Recent& recent : recent_)
+      if (recent.value == value) {
+        ++recent.count;
+        return;
+      }
+    add_new(value);
   }
   void add(const LatencyHistogram& other);
 
-  std::uint64_t count() const { return count_; }
-  std::uint64_t sum() const { return sum_; }
+  std::uint64_t count() const { return settled().count_; }
+  std::uint64_t sum() const { return settled().sum_; }
   /// 0 when empty, as are the others.
-  double mean() const { return count_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_); }
-  std::uint64_t min() const { return count_ == 0 ? 0 : least_; }
-  std::uint64_t max() const { return greatest_; }
+  double mean() const { return count() == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_); }
+  std::uint64_t min() const { return count() == 0 ? 0 : least_; }
+  std::uint64_t max() const { return settled().greatest_; }
   /// Nearest rank; the upper end of its class, at most max().
   std::uint64_t percentile(std::uint32_t per_million) const;
 
@@ -54,17 +55,22 @@ class LatencyHistogram {
     const unsigned octave = octave_of(value);
     return static_cast<unsigned>(octave == 0 ? value : value >> (octave - 1)) & (kClasses - 1);
   }
-  std::uint64_t* classes(unsigned octave) {
-    if (last_ < octaves_.size() && octaves_[last_].octave == octave) return octaves_[last_].classes.data();
-    return find(octave);
-  }
   static std::uint64_t upper(unsigned octave, std::uint64_t in_octave) {
     return octave == 0 ? in_octave : ((kClasses + in_octave + 1) << (octave - 1)) - 1;
   }
   std::uint64_t* find(unsigned octave);
+  void add_new(std::uint64_t value);
+  void count(std::uint64_t value, std::uint64_t times);
+  /// With everything in its class.
+  const LatencyHistogram& settled() const;
 
+  /// Values come again and again: the latest two are counted here, in one place, and put into their classes later.
+  struct Recent {
+    std::uint64_t value = 0, count = 0;
+  };
+  Recent recent_[2];
+  unsigned older_ = 0;
   std::uint64_t count_ = 0, sum_ = 0, least_ = ~std::uint64_t{0}, greatest_ = 0;
-  std::size_t last_ = 0;         ///< where the previous value went
   std::vector<Octave> octaves_;  ///< ascending
 };
 

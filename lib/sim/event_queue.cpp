@@ -23,26 +23,53 @@ EventQueue::EventQueue(sc_core::sc_module_name name, bool run_ahead) : sc_module
 
 void EventQueue::post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg) {
   assert(at >= now());
-  insert(at, actor, what, arg);
+  insert(at, &actor, arg, what, sequence_++);
   if (!inside_) arm();
 }
 
-void EventQueue::insert(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg) {
-  const std::uint32_t sequence = sequence_++;
-  if (!far_.empty() && at >= far_.front().at) {  // the newest of equal times is the last of them
-    far_.push_back({at, &actor, arg, what, sequence});
+void EventQueue::place(Event& slot, Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
+  slot.at = at;
+  slot.actor = actor;
+  slot.arg = arg;
+  slot.what = what;
+  slot.sequence = sequence;
+  if (near_size_ > kNear) spill();
+}
+
+void EventQueue::insert(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
+  if (!far_.empty() && far_.front().at <= at) {
+    far_.push_back({at, actor, arg, what, sequence});
     std::push_heap(far_.begin(), far_.end(), Later{});
     return;
   }
-  Event* place = near_.data() + near_size_++;
-  for (; place != near_.data() && place[-1].at <= at; --place) *place = place[-1];
-  // Field by field: a record put together elsewhere would have to be read back while its parts are still on their way.
-  place->at = at;
-  place->actor = &actor;
-  place->arg = arg;
-  place->what = what;
-  place->sequence = sequence;
-  if (near_size_ > kNear) spill();
+  // The newest of equal times goes behind them: it has the highest sequence number.
+  Event* slot = near_.data() + near_size_++;
+  for (; slot != near_.data() && slot[-1].at <= at; --slot) *slot = slot[-1];
+  place(*slot, at, actor, arg, what, sequence);
+}
+
+/// A lane's next one, which was posted before others that are in already.
+void EventQueue::insert_aged(Ps at, Lane& lane, std::uint32_t sequence) {
+  const auto arg = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&lane));
+  const auto before = [&](const Event& other) {
+    return other.at != at ? other.at < at : static_cast<std::int32_t>(other.sequence - sequence) < 0;
+  };
+  if (!far_.empty() && before(far_.front())) {
+    far_.push_back({at, nullptr, arg, 0, sequence});
+    std::push_heap(far_.begin(), far_.end(), Later{});
+    return;
+  }
+  Event* slot = near_.data() + near_size_++;
+  for (; slot != near_.data() && before(slot[-1]); --slot) *slot = slot[-1];
+  place(*slot, at, nullptr, arg, 0, sequence);
+}
+
+void Lane::grow() {
+  std::unique_ptr<Entry[]> larger(new Entry[2 * (mask_ + 1)]);
+  for (std::size_t i = 0; i < size_; ++i) larger[i] = ring_[(head_ + i) & mask_];
+  ring_ = std::move(larger);
+  mask_ = 2 * mask_ + 1;
+  head_ = 0;
 }
 
 void EventQueue::spill() {
@@ -64,16 +91,33 @@ void EventQueue::refill() {
 }
 
 void EventQueue::pop_and_fire() {
-  const Event& next = near_[--near_size_];
-  Actor& actor = *next.actor;
-  const std::uint32_t what = next.what;
-  const std::uint64_t arg = next.arg;
-  now_ = next.at;
-  if (near_size_ == 0 && !far_.empty()) refill();
+  const Event& first = near_[--near_size_];
+  now_ = first.at;
   ++processed_;
   firing_ = true;
-  actor.fire(what, arg);
+  if (!first.actor) {
+    pop_lane(*reinterpret_cast<Lane*>(static_cast<std::uintptr_t>(first.arg)));
+  } else {
+    Actor& actor = *first.actor;
+    const std::uint32_t what = first.what;
+    const std::uint64_t arg = first.arg;
+    if (near_size_ == 0 && !far_.empty()) refill();
+    actor.fire(what, arg);
+  }
   firing_ = false;
+}
+
+void EventQueue::pop_lane(Lane& lane) {
+  const Lane::Entry& entry = lane.ring_[lane.head_];
+  const std::uint64_t arg = entry.arg;
+  const std::uint32_t what = entry.what;
+  lane.head_ = (lane.head_ + 1) & lane.mask_;
+  if (near_size_ == 0 && !far_.empty()) refill();
+  if (--lane.size_ != 0) {
+    const Lane::Entry& next = lane.ring_[lane.head_];
+    insert_aged(next.at, lane, next.sequence);
+  }
+  lane.actor_.fire(what, arg);
 }
 
 // -- the kernel ---------------------------------------------------------------------------------------------------------
@@ -145,8 +189,7 @@ void EventQueue::wake() {
   leave();
 }
 
-void EventQueue::catch_up() {
-  if (firing_) return;
+void EventQueue::serve_due() {
   if (inside_) {
     while (!empty() && next_at() <= now_) pop_and_fire();
     return;
@@ -207,7 +250,7 @@ void EventQueue::wait(Alarm& alarm, Ps until) {
     pop_and_fire();
   }
   if (until != kNever && alarm.strand_)
-    insert(until, alarm, alarm.generation_, reinterpret_cast<std::uintptr_t>(this));
+    insert(until, &alarm, reinterpret_cast<std::uintptr_t>(this), alarm.generation_, sequence_++);
   suspend();
 }
 

@@ -16,7 +16,9 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <exception>
+#include <memory>
 #include <vector>
 
 #include <systemc>
@@ -26,6 +28,8 @@
 namespace iovirt::sim {
 
 inline constexpr Ps kNever = ~0ull;
+
+class Lane;
 
 /// Receives its own events. `what` is the actor's own enumeration, `arg` an index or a pointer it understands.
 class Actor {
@@ -72,11 +76,14 @@ class EventQueue : public sc_core::sc_module {
   /// now() minus the kernel's time, for the delay argument of a TLM call.
   sc_core::sc_time delay() const {
     const Ps ahead = now() - kernel_now();
-    if (ahead != delay_ps_) {
-      delay_ps_ = ahead;
-      delay_ = sc_core::sc_time::from_value(ahead);
-    }
+    static_assert(sizeof delay_ == sizeof ahead);
+    std::memcpy(static_cast<void*>(&delay_), &ahead, sizeof ahead);  // from_value is a call into the library, for every TLM call
     return delay_;
+  }
+  /// The path's time that a TLM call with `delay` means; not before now().
+  Ps time_of(const sc_core::sc_time& delay) const {
+    const Ps at = kernel_now() + delay.value();
+    return at < now() ? now() : at;
   }
 
   /// REQUIRES: at >= now(). Equal times are processed in the order of posting.
@@ -94,17 +101,20 @@ class EventQueue : public sc_core::sc_module {
 
   /// A SystemC process that is about to look at, or act on, the path at the kernel's time calls this first:
   /// everything up to and including that time has then happened, whatever order the kernel chose.
-  void catch_up();
+  void catch_up() {
+    if (!firing_) serve_due();
+  }
 
   /// Events processed since the start, for host.events.
   std::uint64_t processed() const { return processed_; }
 
  private:
   friend class Alarm;
+  friend class Lane;
   friend class Strand;
   struct Event {
     Ps at;
-    Actor* actor;
+    Actor* actor;            ///< nullptr: the first of a lane, which `arg` points to
     std::uint64_t arg;
     std::uint32_t what;
     std::uint32_t sequence;  ///< wraps; only differences matter
@@ -117,6 +127,7 @@ class EventQueue : public sc_core::sc_module {
   /// The kernel's time stands still while the queue or a strand runs.
   Ps kernel_now() const { return inside_ ? kernel_ : sc_core::sc_time_stamp().value(); }
 
+  void serve_due();
   void enter();
   void leave();
   void wake();
@@ -127,12 +138,16 @@ class EventQueue : public sc_core::sc_module {
   Strand& take_ready();
   void make_ready(Strand& strand);
   bool somebody_ready() const { return ready_next_ != ready_.size(); }
-  void insert(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg);
+  // By values: an Event put together in memory and copied from there at once waits for its parts to arrive.
+  void insert(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence);
+  void insert_aged(Ps at, Lane& lane, std::uint32_t sequence);
+  void place(Event& slot, Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence);
   void spill();
   void refill();
   bool empty() const { return near_size_ == 0; }
   Ps next_at() const { return near_[near_size_ - 1].at; }
   void pop_and_fire();
+  void pop_lane(Lane& lane);
   void arm();
 
   const bool run_ahead_;
@@ -142,8 +157,7 @@ class EventQueue : public sc_core::sc_module {
   Ps now_ = 0;
   Ps kernel_ = 0;
   Ps bound_ = 0;                ///< up to here nothing in the kernel can see or change the path
-  mutable Ps delay_ps_ = 0;
-  mutable sc_core::sc_time delay_;  ///< delay_ps_ as sc_time: several calls ask at the same time
+  mutable sc_core::sc_time delay_;
   Ps armed_at_ = kNever;
   std::uint32_t sequence_ = 0;
   std::uint64_t processed_ = 0;
@@ -158,6 +172,53 @@ class EventQueue : public sc_core::sc_module {
   Strand* current_ = nullptr;   ///< whose software runs
   std::exception_ptr failure_;  ///< what a strand's body threw
   sc_core::sc_event armed_;
+};
+
+/// Events of one actor that happen in the order in which they are posted, as those of a resource with a constant latency
+/// do. However many there are, only the first takes part in the queue's order, which makes them cheap.
+class Lane {
+ public:
+  /// Both must outlive it.
+  Lane(EventQueue& queue, Actor& actor) : queue_(queue), actor_(actor), ring_(new Entry[16]), mask_(15) {}
+
+  /// As EventQueue::post, equal times included. A time before that of the last one here is served as well, only dearer.
+  void post(Ps at, std::uint32_t what, std::uint64_t arg = 0) {
+    if (size_ == 0) {
+      push(at, what, arg);
+      queue_.insert(at, nullptr, reinterpret_cast<std::uintptr_t>(this), 0, queue_.sequence_++);
+      if (!queue_.inside_) queue_.arm();
+    } else if (at >= last_) {
+      push(at, what, arg);
+      ++queue_.sequence_;
+    } else {
+      queue_.post(at, actor_, what, arg);
+    }
+  }
+
+ private:
+  friend class EventQueue;
+  struct Entry {
+    Ps at;
+    std::uint64_t arg;
+    std::uint32_t what;
+    std::uint32_t sequence;
+  };
+  void push(Ps at, std::uint32_t what, std::uint64_t arg) {
+    if (size_ > mask_) grow();
+    Entry& entry = ring_[(head_ + size_++) & mask_];
+    entry.at = at;
+    entry.arg = arg;
+    entry.what = what;
+    entry.sequence = queue_.sequence_;
+    last_ = at;
+  }
+  void grow();
+
+  EventQueue& queue_;
+  Actor& actor_;
+  std::unique_ptr<Entry[]> ring_;  ///< mask_ + 1 of them, a power of two
+  std::size_t mask_, head_ = 0, size_ = 0;
+  Ps last_ = 0;
 };
 
 }  // namespace iovirt::sim

@@ -61,6 +61,7 @@ struct RequesterExtension : tlm::tlm_extension<RequesterExtension> {
   bool last = false;        ///< carries its last byte: the packet's clock follows this TLP
   std::uint8_t waiting = 0;     ///< marks in `before`
   std::uint32_t route = 0;  ///< the root complex's own, while the request is beyond it; nobody else touches it
+  void* translation = nullptr;  ///< the IOMMU's own, likewise
   struct Mark {
     Ps until;
     Stage stage;

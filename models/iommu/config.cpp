@@ -22,6 +22,26 @@ void check_cache(const std::string& key, const CacheConfig& cache) {
     refuse(key + ".ways", "expected a divisor of entries (" + std::to_string(cache.entries) + ")");
   if (!std::has_single_bit(cache.entries / cache.ways))
     refuse(key + ".ways", "expected entries / ways to be a power of two");
+  if (cache.replacement == Replacement::plru && !std::has_single_bit(cache.ways))
+    refuse(key + ".ways", "expected a power of two with replacement plru");
+}
+
+void check_partitions(const Config& config) {
+  const std::uint32_t parts = config.iotlb_partitions, sets = config.iotlb.entries / config.iotlb.ways;
+  const auto refuse_parts = [](const std::string& expected) { refuse("iotlb_partitions", "expected " + expected); };
+  if (parts == 0) refuse_parts("at least 1");
+  switch (config.iotlb_partitioning) {
+    case Partitioning::none:
+      if (parts != 1) refuse_parts("1 unless iotlb_partitioning says what is divided");
+      return;
+    case Partitioning::sets:
+      if (!std::has_single_bit(parts) || parts > sets) refuse_parts("a power of two up to the IOTLB's " + std::to_string(sets) + " sets");
+      return;
+    case Partitioning::ways:
+      if (config.iotlb.ways % parts != 0) refuse_parts("a divisor of iotlb.ways (" + std::to_string(config.iotlb.ways) + ")");
+      if (config.iotlb.replacement == Replacement::plru && !std::has_single_bit(config.iotlb.ways / parts))
+        refuse_parts("a power of two of ways in each part with replacement plru");
+  }
 }
 
 }  // namespace
@@ -30,6 +50,7 @@ void Config::validate() const {
   if (iotlb.entries == 0) refuse("iotlb.entries", "expected at least 1");
   if (context_cache.entries == 0) refuse("context_cache.entries", "expected at least 1");
   check_cache("iotlb", iotlb);
+  check_partitions(*this);
   check_cache("context_cache", context_cache);
   check_cache("interrupt_entry_cache", interrupt_entry_cache);
   check_cache("pasid_cache", pasid_cache);
@@ -39,6 +60,8 @@ void Config::validate() const {
   check_cache("paging_cache_l3", paging_cache_l3);
   check_cache("paging_cache_l2", paging_cache_l2);
   if (walkers == 0 || walkers > 256) refuse("walkers", "expected 1 to 256");
+  if (walk_queue > 65536) refuse("walk_queue", "expected 0 to 65536");
+  if (prefetch_pages == 0 || prefetch_pages > 64) refuse("prefetch_pages", "expected 1 to 64");
   if (!three_level && !four_level && !five_level)
     refuse("four_level", "expected three_level, four_level or five_level to be true");
   const std::uint32_t widest = five_level ? 57 : four_level ? 48 : 39;

@@ -12,8 +12,16 @@
 
 namespace iovirt::iommu {
 
-/// Which way of a full set goes.
-enum class Replacement : std::uint8_t { lru, fifo, random };
+/// Which way of a full set goes: the least recently used, the first in, any, or what a tree of bits that point away from
+/// the used ways leads to.
+enum class Replacement : std::uint8_t { lru, fifo, random, plru };
+
+/// How the IOTLB is shared out among those that use it, and by what they are told apart.
+enum class Partitioning : std::uint8_t { none, sets, ways };
+enum class PartitionOwner : std::uint8_t { requester, domain };
+
+/// What makes walkers fetch the next pages' translations too.
+enum class Prefetch : std::uint8_t { none, miss, access };
 
 /// What selects a set: the low bits of the page number alone, or folded with the rest and the domain.
 enum class SetIndex : std::uint8_t { page, hashed };
@@ -22,12 +30,14 @@ struct CacheConfig {
   std::uint32_t entries = 0;
   std::uint32_t ways = 0;
   Replacement replacement = Replacement::lru;
+  std::uint64_t seed = 1;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit("entries", self.entries, {.unit = "entries", .doc = "what it holds; 0: not there", .min = 0, .max = 1 << 20});
     visit("ways", self.ways, {.doc = "associativity; entries / ways is a power of two", .min = 1, .max = 1 << 20});
-    visit("replacement", self.replacement, {.doc = "the victim in a full set"});
+    visit("replacement", self.replacement, {.doc = "the victim in a full set; plru needs a power of two of ways"});
+    visit("seed", self.seed, {.doc = "of random replacement", .min = 1});
   }
 };
 
@@ -37,6 +47,9 @@ struct Config {
   // caches
   CacheConfig iotlb{128, 8, Replacement::lru};
   SetIndex iotlb_index = SetIndex::hashed;
+  Partitioning iotlb_partitioning = Partitioning::none;
+  PartitionOwner iotlb_partition_owner = PartitionOwner::requester;
+  std::uint32_t iotlb_partitions = 1;
   CacheConfig context_cache{64, 4, Replacement::lru};
   CacheConfig interrupt_entry_cache{64, 4, Replacement::lru};
   CacheConfig pasid_cache{64, 4, Replacement::lru};
@@ -50,6 +63,10 @@ struct Config {
   std::uint32_t walkers = 6;
   bool merge_misses = true;
   bool queue_pipelined = false;
+  std::uint32_t walk_queue = 0;
+  bool hit_under_miss = true;
+  Prefetch prefetch = Prefetch::none;
+  std::uint32_t prefetch_pages = 1;
   std::uint32_t reads_passed = kUnordered;
 
   // time
@@ -114,6 +131,9 @@ struct Config {
     visit("register_base", self.register_base, {.doc = "where the registers lie in the host's address space"});
     visit("iotlb", self.iotlb, {.doc = "translations, tagged by domain and page"});
     visit("iotlb_index", self.iotlb_index, {.doc = "what selects an IOTLB set"});
+    visit("iotlb_partitioning", self.iotlb_partitioning, {.doc = "the IOTLB in equal parts, by sets or by ways, each used by its owners alone"});
+    visit("iotlb_partition_owner", self.iotlb_partition_owner, {.doc = "whose number, modulo iotlb_partitions, says which part"});
+    visit("iotlb_partitions", self.iotlb_partitions, {.doc = "how many parts; a power of two when they are sets", .min = 1, .max = 1 << 16});
     visit("context_cache", self.context_cache, {.doc = "context entries, tagged by source id"});
     visit("interrupt_entry_cache", self.interrupt_entry_cache, {.doc = "interrupt-remapping table entries"});
     visit("pasid_cache", self.pasid_cache, {.doc = "PASID-table entries, tagged by source id and PASID"});
@@ -123,6 +143,10 @@ struct Config {
     visit("paging_cache_l2", self.paging_cache_l2, {.doc = "level 2 paging entries (2 MB each)"});
     visit("walkers", self.walkers, {.doc = "page walks at once", .min = 1, .max = 256});
     visit("merge_misses", self.merge_misses, {.doc = "a miss to a page that is being walked waits for that walk"});
+    visit("walk_queue", self.walk_queue, {.doc = "misses that may wait for a walker before lookups stall; 0: any number", .min = 0, .max = 65536});
+    visit("hit_under_miss", self.hit_under_miss, {.doc = "later requests are looked up while a miss is served; false: they wait"});
+    visit("prefetch", self.prefetch, {.doc = "walk for the next pages too: after a miss, or whenever a requester comes to another page"});
+    visit("prefetch_pages", self.prefetch_pages, {.doc = "how many next pages", .min = 1, .max = 64});
     visit("reads_passed", self.reads_passed, {.doc = "how many earlier reads of its requester that wait for walks a read may pass; 1024: any", .min = 0, .max = 1024});
     visit("queue_pipelined", self.queue_pipelined, {.doc = "invalidation descriptors are fetched by the cache line, and a wait's status write is not waited for"});
     visit("lookup_ns", self.lookup_ns, {.unit = "ns", .doc = "cache lookup, paid by every DMA request", .min = 0, .max = 1e6});
@@ -178,7 +202,22 @@ struct Config {
 template <>
 struct iovirt::EnumNames<iovirt::iommu::Replacement> {
   static constexpr std::pair<std::string_view, iommu::Replacement> values[] = {
-      {"lru", iommu::Replacement::lru}, {"fifo", iommu::Replacement::fifo}, {"random", iommu::Replacement::random}};
+      {"lru", iommu::Replacement::lru}, {"fifo", iommu::Replacement::fifo}, {"random", iommu::Replacement::random}, {"plru", iommu::Replacement::plru}};
+};
+template <>
+struct iovirt::EnumNames<iovirt::iommu::Partitioning> {
+  static constexpr std::pair<std::string_view, iommu::Partitioning> values[] = {
+      {"none", iommu::Partitioning::none}, {"sets", iommu::Partitioning::sets}, {"ways", iommu::Partitioning::ways}};
+};
+template <>
+struct iovirt::EnumNames<iovirt::iommu::PartitionOwner> {
+  static constexpr std::pair<std::string_view, iommu::PartitionOwner> values[] = {{"requester", iommu::PartitionOwner::requester},
+                                                                                 {"domain", iommu::PartitionOwner::domain}};
+};
+template <>
+struct iovirt::EnumNames<iovirt::iommu::Prefetch> {
+  static constexpr std::pair<std::string_view, iommu::Prefetch> values[] = {
+      {"none", iommu::Prefetch::none}, {"miss", iommu::Prefetch::miss}, {"access", iommu::Prefetch::access}};
 };
 template <>
 struct iovirt::EnumNames<iovirt::iommu::SetIndex> {

@@ -24,12 +24,12 @@ bool reads_nothing(const tlm::tlm_generic_payload& payload) {
 void Iommu::accept(Payload& payload) {
   const bool write = payload.is_write();
   const std::uint64_t address = payload.get_address();
-  const auto* extension = payload.get_extension<sim::RequesterExtension>();
+  auto* extension = payload.get_extension<sim::RequesterExtension>();
   const bool message = extension && extension->kind != sim::TlpKind::memory;
   // Only untranslated requests without PASID are interrupts (3.14).
   const bool interrupt = !message && is_interrupt_address(address) &&
                          (!extension || (extension->address_type == sim::AddressType::untranslated && extension->pasid == sim::kNoPasid));
-  Flight& flight = flights_.acquire(interrupt ? Flight::Kind::interrupt : write ? Flight::Kind::write : Flight::Kind::read, payload);
+  Flight& flight = flights_.acquire(interrupt ? Flight::Kind::interrupt : write ? Flight::Kind::write : Flight::Kind::read, payload, extension);
   Request& request = flight.request;
   request.source = extension ? extension->requester : 0;
   request.address = address;
@@ -78,6 +78,14 @@ void Iommu::decode(Flight& flight) {
     flight.blocked = is_protected(flight);
     return settled(flight);
   }
+  if (lookups_stall()) {
+    ++unit_.statistics().stalled_lookups;
+    return held_.push(flight);
+  }
+  look_up(flight);
+}
+
+void Iommu::look_up(Flight& flight) {
   Translation translation;
   Fault fault;
   const Translator::Answer answer = unit_.translator().lookup(flight.request, translation, fault);
@@ -87,9 +95,32 @@ void Iommu::decode(Flight& flight) {
     block(flight, fault);
   const bool miss = answer == Translator::Answer::miss;
   ++(miss ? flight.requester->counters.misses : flight.requester->counters.hits);
-  if (lookup_ != 0) return queue_.post(queue_.now() + lookup_, *this, miss ? missed : looked_up, as_argument(flight));
+  misses_ += miss;
+  if (config().prefetch == Prefetch::access && answer == Translator::Answer::translated)
+    want_next_pages(flight.request, *flight.requester, translation.page_bytes);
+  if (lookup_ != 0) {
+    ++looking_;
+    return lookups_.post(queue_.now() + lookup_, miss ? missed : looked_up, as_argument(flight));
+  }
   if (miss) return want_walk(flight);
   settled(flight);
+}
+
+/// Every lookup may end in a miss, which needs a place; without hit_under_miss one miss keeps all others waiting.
+bool Iommu::lookups_stall() const {
+  if (!held_.empty()) return true;
+  if (!config().hit_under_miss && misses_ != 0) return true;
+  return config().walk_queue != 0 && wanting_.size() + looking_ >= config().walk_queue + idle_walkers_.size();
+}
+
+void Iommu::release_held() {
+  if (releasing_ || held_.empty()) return;
+  releasing_ = true;
+  FlightList waiting = held_;
+  held_ = {};
+  while (!waiting.empty() && !lookups_stall()) look_up(waiting.pop());
+  held_.prepend(waiting);
+  releasing_ = false;
 }
 
 void Iommu::block(Flight& flight, const Fault& fault) {
@@ -173,7 +204,7 @@ void Iommu::forward(Flight& flight) {
   Payload& payload = *flight.payload;
   payload.set_address(flight.downstream_address);
   flight.attach();
-  if (auto* extension = payload.get_extension<sim::RequesterExtension>()) extension->mark(Stage::iommu, queue_.now());
+  if (flight.extension) flight.extension->mark(Stage::iommu, queue_.now());
   send(mem_channel_, payload);
 }
 
@@ -202,38 +233,38 @@ void Iommu::respond(Flight& flight, tlm::tlm_response_status status) {
 // -- walkers -------------------------------------------------------------------------------------------------------
 
 void Iommu::want_walk(Flight& flight) {
-  flight.next_in_walk = nullptr;
-  (last_wanting_ ? last_wanting_->next_in_walk : first_wanting_) = &flight;
-  last_wanting_ = &flight;
+  wanting_.push(flight);
   feed_walkers();
+}
+
+/// Another walker is at the same page of the same address space.
+bool Iommu::is_walked_for(const Request& request, Walker*& by) {
+  for (Walker& w : walkers_)
+    if (w.busy && w.walk.request.source == request.source && w.walk.request.pasid == request.pasid &&
+        w.walk.request.address >> 12 == request.address >> 12) {
+      by = &w;
+      return true;
+    }
+  return false;
 }
 
 void Iommu::feed_walkers() {
   if (feeding_) return;  // the loop below takes what its own consequences add
   feeding_ = true;
-  while (first_wanting_ && !idle_walkers_.empty()) {
-    Flight& flight = *first_wanting_;
-    first_wanting_ = flight.next_in_walk;
-    if (!first_wanting_) last_wanting_ = nullptr;
-    flight.next_in_walk = nullptr;
-    if (unit_.config().merge_misses) {
+  while (!wanting_.empty() && !idle_walkers_.empty()) {
+    Flight& flight = wanting_.pop();
+    if (config().merge_misses) {
       if (retry(flight)) continue;  // somebody else's walk has brought it while it waited
-      const auto same = [&](const Walker& w) {
-        return w.flight && w.walk.request.source == flight.request.source && w.walk.request.pasid == flight.request.pasid &&
-               w.walk.request.address >> 12 == flight.request.address >> 12;
-      };
-      const auto busy = std::find_if(walkers_.begin(), walkers_.end(), same);
-      if (busy != walkers_.end()) {
-        flight.next_in_walk = busy->merged;
-        busy->merged = &flight;
+      if (Walker* by = nullptr; is_walked_for(flight.request, by)) {
+        by->merged.push(flight);
         continue;
       }
     }
-    const std::uint32_t walker = idle_walkers_.back();
-    idle_walkers_.pop_back();
-    give(walker, flight);
+    give(flight.request, *flight.requester, &flight);
   }
+  if (!next_pages_.empty()) feed_prefetches();
   feeding_ = false;
+  release_held();
 }
 
 /// True when the caches have an answer now; the flight has then gone on with it.
@@ -246,60 +277,92 @@ bool Iommu::retry(Flight& flight) {
     case Translator::Answer::faulted: block(flight, fault); break;
   }
   ++unit_.statistics().merged_misses;
+  --misses_;
   settled(flight);
   return true;
 }
 
-void Iommu::give(std::uint32_t walker, Flight& flight) {
+void Iommu::give(const Request& request, Requester& requester, Flight* flight) {
+  const std::uint32_t walker = idle_walkers_.back();
+  idle_walkers_.pop_back();
   Walker& w = walkers_[walker];
-  w.flight = &flight;
-  w.merged = nullptr;
-  advance(walker, unit_.translator().begin(w.walk, flight.request));
+  w.busy = true;
+  w.flight = flight;
+  w.requester = &requester;
+  advance(walker, unit_.translator().begin(w.walk, request));
 }
 
 void Iommu::advance(std::uint32_t walker, Step step) {
   Walker& w = walkers_[walker];
   w.step = step;
   if (step == Step::read || step == Step::update) {
-    if (walk_step_ != 0) return queue_.post(queue_.now() + walk_step_, *this, walk_access, walker);
+    if (walk_step_ != 0) return walk_steps_.post(queue_.now() + walk_step_, walk_access, walker);
     return access_entry(walker);
   }
-  Flight& flight = *w.flight;
-  Flight* merged = w.merged;
-  w.flight = w.merged = nullptr;
+  Flight* flight = w.flight;
+  w.busy = false;
   idle_walkers_.push_back(walker);
-  if (step == Step::translated)
-    use(flight, w.walk.translation);
-  else
-    block(flight, w.walk.fault);
   // Those that waited ask the caches again; after a fault, or an invalidation that overtook the walk, they walk.
-  Flight* oldest_first = nullptr;
-  while (merged) {
-    Flight* next = merged->next_in_walk;
-    merged->next_in_walk = oldest_first;
-    oldest_first = merged;
-    merged = next;
+  wanting_.prepend(w.merged);
+  if (flight) {
+    --misses_;
+    if (step == Step::translated) {
+      use(*flight, w.walk.translation);
+      if (config().prefetch != Prefetch::none) want_next_pages(flight->request, *w.requester, w.walk.translation.page_bytes);
+    } else {
+      block(*flight, w.walk.fault);
+    }
+    settled(*flight);
   }
-  if (oldest_first) {
-    Flight* last = oldest_first;
-    while (last->next_in_walk) last = last->next_in_walk;
-    last->next_in_walk = first_wanting_;
-    first_wanting_ = oldest_first;
-    if (!last_wanting_) last_wanting_ = last;
-  }
-  settled(flight);
   feed_walkers();
+}
+
+// -- prefetching ---------------------------------------------------------------------------------------------------
+
+/// The requester is at this page: the next ones may follow.
+void Iommu::want_next_pages(const Request& request, Requester& requester, std::uint64_t page_bytes) {
+  constexpr std::size_t kMost = 64;  // older wishes have lost their point
+  if (page_bytes == 0 || request.address_type != 0) return;
+  const std::uint64_t page = request.address & ~(page_bytes - 1);
+  if (page == requester.last_page) return;
+  requester.last_page = page;
+  for (std::uint32_t i = 1; i <= config().prefetch_pages; ++i) {
+    const std::uint64_t next = page + i * page_bytes;
+    if (next < page || is_interrupt_address(next)) return;
+    if (next_pages_.size() == kMost) next_pages_.pop_front();
+    NextPage wish{request, &requester};
+    wish.request.address = next;
+    wish.request.write = wish.request.zero_length = false;  // sets no dirty bit
+    next_pages_.push_back(wish);
+  }
+  feed_walkers();
+}
+
+/// With walkers that no request waits for. A walk that faults is forgotten: nobody has asked.
+void Iommu::feed_prefetches() {
+  while (!next_pages_.empty() && !idle_walkers_.empty() && wanting_.empty()) {
+    const NextPage wish = next_pages_.front();
+    next_pages_.pop_front();
+    if (Walker* by = nullptr; unit_.translator().holds(wish.request) || is_walked_for(wish.request, by)) continue;
+    ++unit_.statistics().prefetches;
+    give(wish.request, *wish.requester, nullptr);
+  }
 }
 
 void Iommu::access_entry(std::uint32_t walker) {
   const Walker& w = walkers_[walker];
   const bool update = w.step == Step::update;
-  Flight& own = start(update ? Flight::Kind::walk_update : Flight::Kind::walk_read, tlm::TLM_READ_COMMAND,
-                      update ? w.walk.update_address : w.walk.read_address, update ? 8 : w.walk.read_bytes);
-  own.walker = walker;
-  sim::TransactionPool::extension(*own.payload).exclusive = update;
-  ++walkers_[walker].flight->requester->counters.memory_reads;
-  send(mem_channel_, *own.payload);
+  w.own->kind = update ? Flight::Kind::walk_update : Flight::Kind::walk_read;
+  Payload& payload = *w.own->payload;
+  const unsigned bytes = update ? 8 : w.walk.read_bytes;
+  payload.set_command(tlm::TLM_READ_COMMAND);
+  payload.set_address(update ? w.walk.update_address : w.walk.read_address);
+  payload.set_data_length(bytes);
+  payload.set_streaming_width(bytes);
+  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  sim::TransactionPool::extension(payload).exclusive = update;
+  ++w.requester->counters.memory_reads;
+  send(mem_channel_, payload);
 }
 
 /// The entry's line is here: compare and swap at this instant, so that no processor's own access can come between.
@@ -329,11 +392,8 @@ void Iommu::update_entry(Flight& own) {
   }
   if (writing) {
     payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-    own.attach();
     return send(mem_channel_, payload);
   }
-  payload.release();
-  flights_.release(own);
   advance(walker, unit_.translator().updated(walk, outcome));
 }
 

@@ -37,10 +37,11 @@ struct Requester {
   Flight* last_write = nullptr;
   Flight* first_read = nullptr;  ///< behind a write that has not been forwarded
   Flight* last_read = nullptr;
+  std::uint64_t last_page = ~0ull;  ///< prefetching on access: where it was
   RequesterCounters counters;
 };
 
-/// Travels with its payload as an extension while the payload is downstream.
+/// Travels with its payload while that is downstream: in its RequesterExtension, or as an extension of its own.
 struct Flight final : tlm::tlm_extension<Flight> {
   enum class Kind : std::uint8_t {
     read, write, interrupt, page_request, invalidate_completion,  // upstream requests
@@ -49,13 +50,14 @@ struct Flight final : tlm::tlm_extension<Flight> {
   };
 
   tlm::tlm_generic_payload* payload = nullptr;
+  sim::RequesterExtension* extension = nullptr;  ///< the payload's, if it has one
   Kind kind = Kind::read;
   std::uint8_t epoch = 0;
   bool ready = false;    ///< translated or blocked: may go once its turn has come
   bool waiting = false;  ///< a read in its requester's list
   bool blocked = false;  ///< faulted: to be answered with an error
   bool aborted = false;  ///< of blocked translation requests: Completer Abort
-  bool attached = false;
+  bool attached = false;  ///< as an extension of its own
   PageResponseCode response = PageResponseCode::success;  ///< of page requests: other than success, it is refused
   std::uint32_t sequence = 0;  ///< writes of the requester accepted before
   std::uint64_t upstream_address = 0;
@@ -74,17 +76,66 @@ struct Flight final : tlm::tlm_extension<Flight> {
   /// Interrupts and messages act when every earlier write of their requester has been answered.
   bool follows_writes() const { return kind >= Kind::interrupt && kind <= Kind::invalidate_completion; }
 
+  /// From here until detach, of(payload) is this.
   void attach() {
-    payload->set_extension(this);
-    attached = true;
+    if (extension) {
+      extension->translation = this;
+    } else {
+      payload->set_extension(this);
+      attached = true;
+    }
   }
   void detach() {
-    payload->clear_extension(this);
-    attached = false;
+    if (extension) {
+      extension->translation = nullptr;
+    } else {
+      payload->clear_extension(this);
+      attached = false;
+    }
+  }
+  static Flight& of(const tlm::tlm_generic_payload& payload) {
+    const auto* extension = payload.get_extension<sim::RequesterExtension>();
+    if (extension && extension->translation) return *static_cast<Flight*>(extension->translation);
+    return *payload.get_extension<Flight>();
   }
   tlm::tlm_extension_base* clone() const override { return nullptr; }  // stays with the original
   void copy_from(const tlm::tlm_extension_base&) override {}
   void free() override { attached = false; }  // the payload is going away
+};
+
+/// Flights in the order in which they came, linked by next_in_walk: each is in at most one.
+class FlightList {
+ public:
+  bool empty() const { return !first_; }
+  std::uint32_t size() const { return size_; }
+  void push(Flight& flight) {
+    flight.next_in_walk = nullptr;
+    (last_ ? last_->next_in_walk : first_) = &flight;
+    last_ = &flight;
+    ++size_;
+  }
+  Flight& pop() {
+    Flight& flight = *first_;
+    first_ = flight.next_in_walk;
+    if (!first_) last_ = nullptr;
+    flight.next_in_walk = nullptr;
+    --size_;
+    return flight;
+  }
+  /// All of `others` go before those here.
+  void prepend(FlightList& others) {
+    if (others.empty()) return;
+    others.last_->next_in_walk = first_;
+    first_ = others.first_;
+    if (!last_) last_ = others.last_;
+    size_ += others.size_;
+    others = {};
+  }
+
+ private:
+  Flight* first_ = nullptr;
+  Flight* last_ = nullptr;
+  std::uint32_t size_ = 0;
 };
 
 /// Recycles flights; their addresses stay.
@@ -95,7 +146,7 @@ class FlightPool {
     for (Flight& flight : all_)
       if (flight.attached) flight.detach();
   }
-  Flight& acquire(Flight::Kind kind, tlm::tlm_generic_payload& payload) {
+  Flight& acquire(Flight::Kind kind, tlm::tlm_generic_payload& payload, sim::RequesterExtension* extension) {
     if (idle_.empty()) {
       all_.emplace_back();
       idle_.push_back(&all_.back());
@@ -103,6 +154,7 @@ class FlightPool {
     Flight& flight = *idle_.back();
     idle_.pop_back();
     flight.payload = &payload;
+    flight.extension = extension;
     flight.kind = kind;
     flight.ready = flight.waiting = flight.blocked = flight.aborted = false;
     flight.next_in_order = flight.next_in_walk = flight.owner = nullptr;

@@ -34,8 +34,14 @@ Iommu::Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue
       device_channel_(device_out, queue),
       dma_responses_(dma_in, queue),
       register_responses_(regs, queue),
+      lookups_(queue, *this),
+      walk_steps_(queue, *this),
       walkers_(config.walkers) {
-  for (std::uint32_t i = config.walkers; i-- > 0;) idle_walkers_.push_back(i);
+  for (std::uint32_t i = config.walkers; i-- > 0;) {
+    walkers_[i].own = &start(Flight::Kind::walk_read, tlm::TLM_READ_COMMAND, 0, kMaxReadBytes);
+    walkers_[i].own->walker = i;
+    idle_walkers_.push_back(i);
+  }
   dma_in.register_nb_transport_fw(this, &Iommu::dma_fw);
   mem_out.register_nb_transport_bw(this, &Iommu::mem_bw);
   interrupt_out.register_nb_transport_bw(this, &Iommu::interrupt_bw);
@@ -44,18 +50,18 @@ Iommu::Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue
   regs.register_b_transport(this, &Iommu::regs_b);
 }
 
-Ps Iommu::at(const sc_core::sc_time& delay) const {
-  const Ps time = sc_core::sc_time_stamp().value() + delay.value();
-  return time < queue_.now() ? queue_.now() : time;
-}
-
 void Iommu::fire(std::uint32_t what, std::uint64_t arg) {
   const auto flight = [arg]() -> Flight& { return *reinterpret_cast<Flight*>(static_cast<std::uintptr_t>(arg)); };
   const auto payload = [arg]() -> Payload& { return *reinterpret_cast<Payload*>(static_cast<std::uintptr_t>(arg)); };
   switch (what) {
-    case looked_up: return settled(flight());
+    case looked_up:
+      --looking_;
+      settled(flight());
+      return release_held();
     case arrive: return accept(payload());
-    case missed: return want_walk(flight());
+    case missed:
+      --looking_;
+      return want_walk(flight());
     case walk_access: return access_entry(static_cast<std::uint32_t>(arg));
     case entry_read: {
       Flight& own = start(Flight::Kind::entry_read, tlm::TLM_READ_COMMAND, flight().remapping.entry_address, irte::kBytes);
@@ -80,7 +86,7 @@ tlm::tlm_sync_enum Iommu::dma_fw(Payload& payload, tlm::tlm_phase& phase, sc_cor
     dma_responses_.ended();
     return tlm::TLM_COMPLETED;
   }
-  const Ps when = at(delay);
+  const Ps when = queue_.time_of(delay);
   if (when > queue_.now())
     queue_.post(when, *this, arrive, as_argument(&payload));
   else
@@ -108,8 +114,8 @@ tlm::tlm_sync_enum Iommu::downstream_bw(Channel& channel, Payload& payload, tlm:
   const bool response = phase == tlm::BEGIN_RESP;
   if (next) send(channel, *next);
   if (response) {
-    Flight& flight = *payload.get_extension<Flight>();
-    const Ps when = at(delay);
+    Flight& flight = Flight::of(payload);
+    const Ps when = queue_.time_of(delay);
     if (when > queue_.now())
       queue_.post(when, *this, answered, as_argument(&flight));
     else
@@ -126,7 +132,7 @@ void Iommu::send(Channel& channel, Payload& payload) {
     Payload& sent = *next;
     next = nullptr;
     if (!channel.send(sent, delay)) return;
-    queue_.post(at(delay), *this, answered, as_argument(sent.get_extension<Flight>()));
+    queue_.post(queue_.time_of(delay), *this, answered, as_argument(&Flight::of(sent)));
     next = channel.ended(sent);
   }
 }
@@ -136,30 +142,28 @@ template void Iommu::send(RequestChannel<OptionalSocket>&, Payload&);
 
 Flight& Iommu::start(Flight::Kind kind, tlm::tlm_command command, std::uint64_t address, unsigned bytes) {
   Payload& payload = pool_.acquire(command, address, bytes);
-  Flight& flight = flights_.acquire(kind, payload);
+  Flight& flight = flights_.acquire(kind, payload, &sim::TransactionPool::extension(payload));
   flight.attach();
   return flight;
 }
 
 void Iommu::answer(Flight& flight) {
   Payload& payload = *flight.payload;
-  flight.detach();
-  if (flight.kind == Flight::Kind::read || flight.kind == Flight::Kind::write) {
+  if (flight.kind <= Flight::Kind::write) {
+    flight.detach();
     payload.set_address(flight.upstream_address);
     finish(flight, flight.kind == Flight::Kind::write);
     return dma_responses_.respond(payload);
   }
   const bool ok = payload.is_response_ok();
-  std::uint64_t words[kMaxReadBytes / 8] = {};
+  std::uint64_t words[kMaxReadBytes / 8];
+  if (flight.kind == Flight::Kind::walk_read) {
+    std::memcpy(words, payload.get_data_ptr(), payload.get_data_length());
+    return advance(flight.walker, unit_.translator().resume(walkers_[flight.walker].walk, ok, words));
+  }
+  if (flight.kind == Flight::Kind::walk_update) return update_entry(flight);
+  flight.detach();
   switch (flight.kind) {
-    case Flight::Kind::walk_read: {
-      std::memcpy(words, payload.get_data_ptr(), payload.get_data_length());
-      const std::uint32_t walker = flight.walker;
-      payload.release();
-      flights_.release(flight);
-      return advance(walker, unit_.translator().resume(walkers_[walker].walk, ok, words));
-    }
-    case Flight::Kind::walk_update: return update_entry(flight);
     case Flight::Kind::entry_read: {
       std::memcpy(words, payload.get_data_ptr(), irte::kBytes);
       Flight& owner = *flight.owner;
@@ -221,7 +225,7 @@ tlm::tlm_sync_enum Iommu::regs_fw(Payload& payload, tlm::tlm_phase& phase, sc_co
     register_responses_.ended();
     return tlm::TLM_COMPLETED;
   }
-  queue_.post(at(delay), *this, register_arrive, as_argument(&payload));
+  queue_.post(queue_.time_of(delay), *this, register_arrive, as_argument(&payload));
   phase = tlm::END_REQ;
   return tlm::TLM_UPDATED;
 }

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include <systemc>
@@ -63,13 +64,15 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   enum What : std::uint32_t { arrive, looked_up, missed, walk_access, entry_read, answered, execute, register_done, register_arrive, device_timeout };
   struct Walker {
     Walk walk;
+    Flight* own = nullptr;   ///< its accesses to memory, one at a time
     Step step = Step::read;  ///< the access it waits for
-    Flight* flight = nullptr;
-    Flight* merged = nullptr;  ///< others that wait for the same page
+    bool busy = false;
+    Flight* flight = nullptr;          ///< nullptr: prefetching
+    Requester* requester = nullptr;
+    FlightList merged;                 ///< others that wait for the same page
   };
 
   void fire(std::uint32_t what, std::uint64_t arg) override;
-  Ps at(const sc_core::sc_time& delay) const;
 
   // sockets
   tlm::tlm_sync_enum dma_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
@@ -119,9 +122,15 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   void send_to_device(std::uint16_t device, sim::TlpKind kind, std::uint8_t tag, std::uint32_t pasid, std::uint64_t body);
 
   // walkers
+  void look_up(Flight& flight);
+  bool lookups_stall() const;
+  void release_held();
   void want_walk(Flight& flight);
+  void want_next_pages(const Request& request, Requester& requester, std::uint64_t page_bytes);
+  void feed_prefetches();
+  bool is_walked_for(const Request& request, Walker*& by);
   void feed_walkers();
-  void give(std::uint32_t walker, Flight& flight);
+  void give(const Request& request, Requester& requester, Flight* flight);
   void advance(std::uint32_t walker, Step step);
   void access_entry(std::uint32_t walker);
   void update_entry(Flight& own);
@@ -160,11 +169,19 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   FlightPool flights_;
   RequesterTable requesters_;
 
+  sim::Lane lookups_, walk_steps_;
   std::vector<Walker> walkers_;
   std::vector<std::uint32_t> idle_walkers_;
-  Flight* first_wanting_ = nullptr;
-  Flight* last_wanting_ = nullptr;
-  bool feeding_ = false;
+  FlightList wanting_;          ///< have missed, and wait for a walker
+  FlightList held_;             ///< not looked up yet: lookups stall
+  std::uint32_t looking_ = 0;   ///< lookups under way
+  std::uint32_t misses_ = 0;    ///< requests that have missed and not been settled
+  bool feeding_ = false, releasing_ = false;
+  struct NextPage {
+    Request request;
+    Requester* requester;
+  };
+  std::deque<NextPage> next_pages_;  ///< to walk for when a walker has nothing else to do
 
   enum class Work : std::uint8_t { none, descriptor, command } work_ = Work::none;
   RemappingUnit::Command command_ = RemappingUnit::Command::none;

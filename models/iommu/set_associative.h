@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// A set-associative cache of anything with a 64-bit tag; flat arrays, no allocation after construction.
+// A set-associative cache of anything with a 64-bit tag; flat arrays, no allocation after construction. It may be divided
+// into partitions, by sets or by ways, each of which finds and replaces only what is in it.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -15,13 +17,24 @@ template <class Value>
 class SetAssociative {
  public:
   /// REQUIRES: a valid configuration (Config::validate). Without entries nothing is ever found.
-  explicit SetAssociative(const CacheConfig& config)
+  explicit SetAssociative(const CacheConfig& config, Partitioning partitioning = Partitioning::none, std::uint32_t partitions = 1)
       : ways_(config.entries ? config.ways : 0),
+        row_(ways_),
         set_mask_(config.entries ? config.entries / config.ways - 1 : 0),
         replacement_(config.replacement),
+        random_(config.seed * 0x9e37'79b9'7f4a'7c15),
         tags_(config.entries, 0),
-        ages_(config.entries, 0),
-        values_(config.entries) {}
+        ages_(config.replacement == Replacement::plru ? 0 : config.entries, 0),
+        trees_(config.replacement == Replacement::plru ? config.entries : 0, 0),
+        values_(config.entries) {
+    if (partitioning == Partitioning::ways) {
+      ways_ /= partitions;
+      stride_ = ways_;
+    } else if (partitioning == Partitioning::sets) {
+      set_mask_ = (set_mask_ + 1) / partitions - 1;
+      stride_ = (set_mask_ + 1) * row_;
+    }
+  }
 
   /// The entry, or nullptr. REQUIRES: tag != 0. `index` selects the set; its low bits count.
   const Value* find(std::uint64_t tag, std::uint64_t index) {
@@ -29,12 +42,16 @@ class SetAssociative {
   }
   /// Where the tag alone does not tell values apart: the one for which same(value) holds.
   template <class Same>
-  const Value* find(std::uint64_t tag, std::uint64_t index, Same&& same) {
-    const std::size_t first = first_of(index);
-    for (std::size_t i = first; i < first + ways_; ++i)
-      if (tags_[i] == tag && same(values_[i])) {
-        if (replacement_ == Replacement::lru) ages_[i] = ++clock_;
-        return &values_[i];
+  const Value* find(std::uint64_t tag, std::uint64_t index, Same&& same, std::uint32_t partition = 0) {
+    const std::size_t first = first_of(index, partition);
+    const std::uint64_t* tags = tags_.data() + first;
+    for (std::size_t way = 0; way < ways_; ++way)
+      if (tags[way] == tag && same(values_[first + way])) {
+        if (replacement_ == Replacement::lru)
+          ages_[first + way] = ++clock_;
+        else if (replacement_ == Replacement::plru)
+          point_away(first, way);
+        return &values_[first + way];
       }
     return nullptr;
   }
@@ -43,13 +60,18 @@ class SetAssociative {
     insert(tag, index, value, [](const Value&) { return true; });
   }
   template <class Same>
-  void insert(std::uint64_t tag, std::uint64_t index, const Value& value, Same&& same) {
+  void insert(std::uint64_t tag, std::uint64_t index, const Value& value, Same&& same, std::uint32_t partition = 0) {
     if (ways_ == 0) return;
-    const std::size_t slot = place(tag, first_of(index), same);
+    const std::size_t first = first_of(index, partition);
+    const std::size_t way = place(tag, first, same);
+    const std::size_t slot = first + way;
     if (tags_[slot] == 0) ++used_;
     tags_[slot] = tag;
     values_[slot] = value;
-    ages_[slot] = ++clock_;
+    if (replacement_ == Replacement::plru)
+      point_away(first, way);
+    else
+      ages_[slot] = ++clock_;
   }
 
   /// Drops every entry for which predicate(tag, value) holds.
@@ -59,8 +81,8 @@ class SetAssociative {
     for (std::size_t i = 0; i < tags_.size(); ++i)
       if (tags_[i] != 0 && predicate(tags_[i], values_[i])) drop(i);
   }
-  void erase(std::uint64_t tag, std::uint64_t index) {
-    const std::size_t first = first_of(index);
+  void erase(std::uint64_t tag, std::uint64_t index, std::uint32_t partition = 0) {
+    const std::size_t first = first_of(index, partition);
     for (std::size_t i = first; i < first + ways_; ++i)
       if (tags_[i] == tag) drop(i);
   }
@@ -74,23 +96,47 @@ class SetAssociative {
   std::size_t capacity() const { return tags_.size(); }
 
  private:
-  std::size_t first_of(std::uint64_t index) const { return static_cast<std::size_t>(index & set_mask_) * ways_; }
+  std::size_t first_of(std::uint64_t index, std::uint32_t partition) const {
+    return static_cast<std::size_t>(index & set_mask_) * row_ + partition * stride_;
+  }
 
+  /// The way of the same entry, or of a free one, or the victim.
   template <class Same>
   std::size_t place(std::uint64_t tag, std::size_t first, Same&& same) {
-    std::size_t free = ~std::size_t{0};
-    std::size_t oldest = first;
-    for (std::size_t i = first; i < first + ways_; ++i) {
-      if (tags_[i] == tag && same(values_[i])) return i;
-      if (tags_[i] == 0 && free == ~std::size_t{0}) free = i;
-      if (ages_[i] < ages_[oldest]) oldest = i;
+    const std::uint64_t* tags = tags_.data() + first;
+    std::size_t free = ways_;
+    for (std::size_t way = ways_; way-- > 0;) {
+      if (tags[way] == tag && same(values_[first + way])) return way;
+      if (tags[way] == 0) free = way;
     }
-    if (free != ~std::size_t{0}) return free;
-    if (replacement_ != Replacement::random) return oldest;
+    return free != ways_ ? free : victim(first);
+  }
+  std::size_t victim(std::size_t first) {
+    switch (replacement_) {
+      case Replacement::lru:
+      case Replacement::fifo: {
+        const std::uint64_t* ages = ages_.data() + first;
+        std::size_t oldest = 0;
+        for (std::size_t way = 1; way < ways_; ++way)
+          if (ages[way] < ages[oldest]) oldest = way;
+        return oldest;
+      }
+      case Replacement::plru: {
+        // trees_[first + node]: whether the colder half is the upper one. Node 1 is the root.
+        std::size_t node = 1;
+        while (node < ways_) node = 2 * node + trees_[first + node];
+        return node - ways_;
+      }
+      case Replacement::random: break;
+    }
     random_ ^= random_ << 13;  // xorshift64: the same victims in every run
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
-    return first + static_cast<std::size_t>(random_ % ways_);
+    return static_cast<std::size_t>(random_ % ways_);
+  }
+  /// Every node above `way` points to the other half.
+  void point_away(std::size_t first, std::size_t way) {
+    for (std::size_t node = way + ways_; node > 1; node /= 2) trees_[first + node / 2] = (node & 1) == 0;
   }
 
   void drop(std::size_t i) {
@@ -98,14 +144,17 @@ class SetAssociative {
     --used_;
   }
 
-  std::size_t ways_;
-  std::uint64_t set_mask_;
+  std::size_t ways_;          ///< of a set of one partition
+  std::size_t row_;           ///< entries from one set to the next
+  std::size_t stride_ = 0;    ///< entries from one partition to the next
+  std::uint64_t set_mask_;    ///< of a partition
   Replacement replacement_;
   std::uint64_t clock_ = 0;
-  std::uint64_t random_ = 0x9e37'79b9'7f4a'7c15;
+  std::uint64_t random_;
   std::size_t used_ = 0;
   std::vector<std::uint64_t> tags_;  ///< 0: empty
   std::vector<std::uint64_t> ages_;
+  std::vector<std::uint8_t> trees_;
   std::vector<Value> values_;
 };
 

@@ -24,6 +24,8 @@ struct Statistics {
   std::uint64_t paging_cache_hits = 0;  ///< walks that did not have to begin at the top table
   std::array<std::uint64_t, 4> paging_hits{};    ///< by level, 2 to 5; lookups begin at level 2 and end with a hit
   std::array<std::uint64_t, 4> paging_misses{};
+  std::uint64_t stalled_lookups = 0;  ///< requests that had to wait before they could be looked up
+  std::uint64_t prefetches = 0;       ///< walks that no request had asked for
   std::uint64_t walks = 0;
   std::uint64_t memory_reads = 0;     ///< of root, context, PASID, paging and interrupt-remapping entries
   std::uint64_t table_updates = 0;    ///< atomic updates of accessed and dirty bits; those that must be repeated count too

@@ -17,6 +17,8 @@ void describe(const Statistics& s, iovirt::Statistics& list) {
   list.add("iotlb_hits", "translations found cached", "lookups", s.iotlb_hits);
   list.add("iotlb_misses", "translations walked for", "lookups", s.iotlb_misses);
   list.add("merged_misses", "misses that another request's walk answered", "lookups", s.merged_misses);
+  list.add("stalled_lookups", "requests that waited to be looked up", "requests", s.stalled_lookups);
+  list.add("prefetches", "walks that no request had asked for", "walks", s.prefetches);
   list.add("paging_cache_hits", "walks that began below the top table", "walks", s.paging_cache_hits);
   for (unsigned level = 2; level <= 5; ++level) {
     const std::string name = "paging_cache_l" + std::to_string(level);

@@ -15,7 +15,7 @@ Translator::Translator(const Config& config, Statistics& statistics)
       beyond_host_(~0ull << config.host_address_bits),
       contexts_(config.context_cache),
       pasids_(config.scalable_mode ? config.pasid_cache : CacheConfig{}),
-      pages_(config.iotlb),
+      pages_(config.iotlb, config.iotlb_partitioning, config.iotlb_partitions),
       l2_(config.paging_cache_l2),
       l3_(config.paging_cache_l3),
       l4_(config.paging_cache_l4),
@@ -136,14 +136,15 @@ std::uint64_t Translator::page_set(std::uint64_t tag, std::uint32_t key) const {
   return config_.iotlb_index == SetIndex::hashed ? hashed(tag, key) : page_of_tag(tag);
 }
 
-const Translator::Page* Translator::find_page(const AddressSpace& space, std::uint64_t address, unsigned& shift) {
+const Translator::Page* Translator::find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address, unsigned& shift) {
+  const std::uint32_t partition = partition_of(source, space.domain);
   address = tagged_address(address);
   for (unsigned size = 0; size < 3; ++size) {
     if (pages_of_size_[size] == 0) continue;
     shift = kPageShift[size];
     const std::uint64_t tag = page_tag(space.domain, address, size);
     const auto same = [&](const Page& page) { return page.key == space.key; };
-    if (const Page* page = pages_.find(tag, page_set(tag, space.key), same)) return page;
+    if (const Page* page = pages_.find(tag, page_set(tag, space.key), same, partition)) return page;
   }
   return nullptr;
 }
@@ -151,7 +152,8 @@ const Translator::Page* Translator::find_page(const AddressSpace& space, std::ui
 void Translator::insert_page(const Walk& walk, unsigned size, const Page& page) {
   const std::uint64_t tag = page_tag(walk.space.domain, tagged_address(walk.request.address), size);
   if (!walk.may_cache(bytes_of_tag(tag))) return;
-  pages_.insert(tag, page_set(tag, page.key), page, [&](const Page& other) { return other.key == page.key; });
+  pages_.insert(tag, page_set(tag, page.key), page, [&](const Page& other) { return other.key == page.key; },
+                partition_of(walk.request.source, walk.space.domain));
   ++pages_of_size_[size];
   keyed_pages_ = keyed_pages_ || page.key != 0;
 }
@@ -277,10 +279,16 @@ Translator::Answer Translator::lookup(const Request& request, const AddressSpace
     return Answer::translated;
   }
   unsigned shift = 0;
-  const Page* page = find_page(space, request.address, shift);
+  const Page* page = find_page(space, request.source, request.address, shift);
   const Answer answer = page ? use_page(*page, shift, request, space, translation, fault) : Answer::miss;
   if (count) count_page(space, answer);
   return answer;
+}
+
+bool Translator::holds(const Request& request) {
+  Translation translation;
+  Fault fault;
+  return lookup(request, translation, fault, false) != Answer::miss;
 }
 
 }  // namespace iovirt::iommu

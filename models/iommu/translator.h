@@ -26,6 +26,8 @@ class Translator {
   void set_root(std::uint64_t rtaddr);
 
   enum class Answer : std::uint8_t { translated, miss, faulted };
+  /// Whether the caches have an answer; counts nothing, but touches what it finds. A prefetcher asks.
+  bool holds(const Request& request);
   /// From the caches alone. `count` is false when the same request asks again.
   Answer lookup(const Request& request, Translation& translation, Fault& fault, bool count = true);
 
@@ -62,7 +64,11 @@ class Translator {
 
   // caches
   Answer lookup(const Request& request, const AddressSpace& space, Translation& translation, Fault& fault, bool count);
-  const Page* find_page(const AddressSpace& space, std::uint64_t address, unsigned& shift);
+  const Page* find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address, unsigned& shift);
+  std::uint32_t partition_of(std::uint16_t source, std::uint16_t domain) const {
+    if (config_.iotlb_partitions == 1) return 0;
+    return (config_.iotlb_partition_owner == PartitionOwner::requester ? source : domain) % config_.iotlb_partitions;
+  }
   void insert_page(const Walk& walk, unsigned size, const Page& page);
   void count_page(const AddressSpace& space, Answer answer);
   Answer use_page(const Page& page, unsigned shift, const Request& request, const AddressSpace& space,

@@ -55,7 +55,7 @@ void Translator::invalidate(const IotlbInvalidation& invalidation) {
     pages_.clear();
     for (unsigned level = 2; level <= 5; ++level) directory_cache(level).clear();
   } else {
-    if (selective && invalidation.address_mask == 0 && !keyed_pages_) {  // the usual unmap: at most one entry of each size
+    if (selective && invalidation.address_mask == 0 && !keyed_pages_ && config_.iotlb_partitions == 1) {  // the usual unmap: at most one entry of each size
       for (unsigned size = 0; size < 3; ++size) {
         if (pages_of_size_[size] == 0) continue;
         const std::uint64_t tag = page_tag(invalidation.domain, tagged_address(first), size);

@@ -196,7 +196,7 @@ Step Translator::after_space(Walk& walk, bool count) {
   if (const FaultReason reason = check_space(walk.request, walk.space); reason != FaultReason::none) return fail(walk, reason);
   if (walk.space.kind == Kind::pass_through) return pass(walk, count, walk.space.page_snoop);
   unsigned shift = 0;
-  const Page* page = find_page(walk.space, walk.request.address, shift);
+  const Page* page = find_page(walk.space, walk.request.source, walk.request.address, shift);
   const Answer answer =
       page ? use_page(*page, shift, walk.request, walk.space, walk.translation, walk.fault) : Answer::miss;
   if (count) count_page(walk.space, answer);

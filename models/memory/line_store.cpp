@@ -17,13 +17,32 @@ constexpr unsigned region_of(std::uint64_t address) { return static_cast<unsigne
 constexpr unsigned page_of(std::uint64_t address) { return static_cast<unsigned>(address >> 12 & 0x1ff); }
 constexpr unsigned line_of(std::uint64_t address) { return static_cast<unsigned>(address >> 6 & 0x3f); }
 
+/// std::popcount is a call into a library where the processor is not known to count.
+constexpr unsigned count(std::uint64_t bits) {
+  bits -= bits >> 1 & 0x5555'5555'5555'5555;
+  bits = (bits & 0x3333'3333'3333'3333) + (bits >> 2 & 0x3333'3333'3333'3333);
+  bits = (bits + (bits >> 4)) & 0x0f0f'0f0f'0f0f'0f0f;
+  return static_cast<unsigned>(bits * 0x0101'0101'0101'0101 >> 56);
+}
+
+bool is_zero(const std::uint8_t* bytes, std::size_t size) {
+  std::uint64_t any = 0, word = 0;
+  for (; size >= 8; size -= 8, bytes += 8) {
+    std::memcpy(&word, bytes, 8);
+    any |= word;
+  }
+  word = 0;
+  std::memcpy(&word, bytes, size);
+  return (any | word) == 0;
+}
+
 constexpr unsigned order_of(std::uint64_t present) {
-  return static_cast<unsigned>(std::countr_zero(std::bit_ceil(static_cast<std::uint64_t>(std::popcount(present)))));
+  return static_cast<unsigned>(std::countr_zero(std::bit_ceil(static_cast<std::uint64_t>(count(present)))));
 }
 
 }  // namespace
 
-const LineStore::Line* LineStore::find(std::uint64_t address) const {
+inline const LineStore::Line* LineStore::find(std::uint64_t address) const {
   const Part* part = (*directory_)[part_of(address)].get();
   if (!part) return nullptr;
   const Region* region = (*part)[region_of(address)].get();
@@ -31,7 +50,7 @@ const LineStore::Line* LineStore::find(std::uint64_t address) const {
   const Page& page = (*region)[page_of(address)];
   const std::uint64_t bit = std::uint64_t{1} << line_of(address);
   if (!(page.present & bit)) return nullptr;
-  return page.lines + std::popcount(page.present & (bit - 1));
+  return page.lines + count(page.present & (bit - 1));
 }
 
 LineStore::Line* LineStore::take(unsigned order) {
@@ -63,19 +82,19 @@ LineStore::Line& LineStore::make(std::uint64_t address) {
   }
   Page& page = (*region)[page_of(address)];
   const std::uint64_t bit = std::uint64_t{1} << line_of(address);
-  const auto place = static_cast<std::size_t>(std::popcount(page.present & (bit - 1)));
+  const std::size_t place = count(page.present & (bit - 1));
   if (page.present & bit) return page.lines[place];
-  const auto count = static_cast<std::size_t>(std::popcount(page.present));
+  const std::size_t held = count(page.present);
   const unsigned order = order_of(page.present | bit);
   if (!page.lines || order != order_of(page.present)) {
     Line* run = take(order);
     if (page.lines) {
-      std::copy(page.lines, page.lines + count, run);
+      std::copy(page.lines, page.lines + held, run);
       free_[order_of(page.present)].push_back(page.lines);
     }
     page.lines = run;
   }
-  std::copy_backward(page.lines + place, page.lines + count, page.lines + count + 1);
+  std::copy_backward(page.lines + place, page.lines + held, page.lines + held + 1);
   page.present |= bit;
   ++lines_;
   page.lines[place].bytes.fill(0);
@@ -84,6 +103,11 @@ LineStore::Line& LineStore::make(std::uint64_t address) {
 
 bool LineStore::read(std::uint64_t address, std::span<std::uint8_t> bytes) {
   if (address > limit_ || bytes.size() > limit_ - address) return false;
+  if (bytes.size() == sizeof(std::uint64_t) && address % sizeof(std::uint64_t) == 0) {  // a table entry
+    const std::uint64_t value = word(address);
+    std::memcpy(bytes.data(), &value, sizeof value);
+    return true;
+  }
   for (std::size_t done = 0; done < bytes.size();) {
     const std::size_t offset = (address + done) % kLineBytes;
     const std::size_t here = std::min(bytes.size() - done, kLineBytes - offset);
@@ -104,7 +128,7 @@ bool LineStore::write(std::uint64_t address, std::span<const std::uint8_t> bytes
     const std::uint8_t* from = bytes.data() + done;
     if (auto* line = const_cast<Line*>(find(address + done)))
       std::memcpy(line->bytes.data() + offset, from, here);
-    else if (std::any_of(from, from + here, [](std::uint8_t byte) { return byte != 0; }))
+    else if (!is_zero(from, here))
       std::memcpy(make(address + done).bytes.data() + offset, from, here);
     done += here;
   }

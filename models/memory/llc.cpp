@@ -7,6 +7,10 @@
 #include <bit>
 #include <cassert>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace iovirt::memory {
 
 Llc::Llc(std::uint64_t bytes, unsigned ways, unsigned ddio_ways)
@@ -26,7 +30,16 @@ Llc::Place Llc::place(std::uint64_t address) const {
 
 unsigned Llc::find(Place at) const {
   const std::uint32_t* tags = &tags_[static_cast<std::size_t>(at.set) * ways_];
-  for (unsigned way = 0; way < ways_; ++way)
+  unsigned way = 0;
+#ifdef __SSE2__  // most lookups go through all ways
+  const __m128i wanted = _mm_set1_epi32(static_cast<int>(at.tag));
+  for (; way + 4 <= ways_; way += 4) {
+    const __m128i here = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tags + way));
+    const int found = _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(here, wanted)));
+    if (found != 0) return way + static_cast<unsigned>(std::countr_zero(static_cast<unsigned>(found)));
+  }
+#endif
+  for (; way < ways_; ++way)
     if (tags[way] == at.tag) return way;
   return kNone;
 }

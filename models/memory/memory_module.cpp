@@ -40,7 +40,11 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
       refresh_interval_(ns_to_ps(config.refresh_interval_ns)),
       refresh_(ns_to_ps(config.refresh_ns)),
       parallelism_(config.memory_parallelism),
-      channels_(config.channels) {
+      channels_(config.channels),
+      turns_(queue, *this),
+      hits_(queue, *this),
+      misses_(queue, *this),
+      writes_(queue, *this) {
   dma_in.register_nb_transport_fw(this, &Memory::request);
   dma_in.register_get_direct_mem_ptr(this, &Memory::direct);
   dma_in.register_transport_dbg(this, &Memory::debug);
@@ -136,7 +140,7 @@ tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tl
     turn = read_port_.claim(now, read_interval_ + lines * line_interval_);
   }
   if (turn > now)
-    queue_.post(turn, *this, socket | kTurn, reinterpret_cast<std::uintptr_t>(&payload));
+    turns_.post(turn, socket | kTurn, reinterpret_cast<std::uintptr_t>(&payload));
   else
     serve(socket, payload, now);
   phase = tlm::END_REQ;
@@ -158,7 +162,8 @@ void Memory::serve(std::uint32_t id, tlm::tlm_generic_payload& payload, Ps now) 
       commit = device_read(address, bytes, now, ext && ext->exclusive);
     }
   }
-  queue_.post(commit, *this, id, reinterpret_cast<std::uintptr_t>(&payload));
+  sim::Lane& lane = payload.is_write() ? writes_ : commit == now + device_latency_ ? hits_ : misses_;
+  lane.post(commit, id, reinterpret_cast<std::uintptr_t>(&payload));
 }
 
 void Memory::fire(std::uint32_t what, std::uint64_t arg) {

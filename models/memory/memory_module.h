@@ -78,6 +78,8 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   TimedResource read_port_;
   unsigned parallelism_;
   std::vector<TimedResource> channels_;
+  sim::Lane turns_;                   // reads that wait for the port
+  sim::Lane hits_, misses_, writes_;  // when they commit: each in order, or nearly
   Ps last_write_commit_ = 0;
   Counters counters_;
 };

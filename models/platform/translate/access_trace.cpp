@@ -4,7 +4,6 @@
 #include "models/platform/translate/access_trace.h"
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -19,28 +18,11 @@
 namespace iovirt::platform {
 
 namespace binary_trace {
-namespace {
-constexpr std::uint64_t kHasPasid = 1ull << 36, kWrite = 1ull << 37;
-}
-
 std::array<std::uint64_t, 3> encode(const AccessRecord& record) {
   const bool has_pasid = record.pasid != kNoTracePasid;
   return {record.time, record.address,
           record.requester | (has_pasid ? std::uint64_t{record.pasid} << 16 | kHasPasid : 0) | (record.write ? kWrite : 0) |
               std::uint64_t{record.bytes - 1} << 38};
-}
-
-AccessRecord decode(const std::uint8_t* record) {
-  static_assert(std::endian::native == std::endian::little);
-  std::uint64_t words[3];
-  std::memcpy(words, record, sizeof words);
-  const std::uint64_t w = words[2];
-  return {words[0],
-          words[1],
-          static_cast<std::uint32_t>(w >> 38 & 0xff'ffff) + 1,
-          w & kHasPasid ? static_cast<std::uint32_t>(w >> 16 & 0xf'ffff) : kNoTracePasid,
-          static_cast<std::uint16_t>(w),
-          (w & kWrite) != 0};
 }
 
 }  // namespace binary_trace

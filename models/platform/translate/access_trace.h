@@ -5,8 +5,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -36,9 +38,21 @@ inline constexpr std::string_view kTraceHeader = "time_ns,requester,pasid,addres
 namespace binary_trace {
 inline constexpr std::array<char, 8> kMagic = {'I', 'O', 'V', 'T', 'R', 'C', '0', '1'};
 inline constexpr std::size_t kRecordBytes = 24;
+inline constexpr std::uint64_t kHasPasid = 1ull << 36, kWrite = 1ull << 37;
 /// 0: time in ps; 1: address; 2: requester 15:0, PASID 35:16, has PASID 36, write 37, bytes - 1 in 61:38, 63:62 are 0.
 std::array<std::uint64_t, 3> encode(const AccessRecord& record);
-AccessRecord decode(const std::uint8_t* record);
+inline AccessRecord decode(const std::uint8_t* record) {
+  static_assert(std::endian::native == std::endian::little);
+  std::uint64_t words[3];
+  std::memcpy(words, record, sizeof words);
+  const std::uint64_t w = words[2];
+  return {words[0],
+          words[1],
+          static_cast<std::uint32_t>(w >> 38 & 0xff'ffff) + 1,
+          w & kHasPasid ? static_cast<std::uint32_t>(w >> 16 & 0xf'ffff) : kNoTracePasid,
+          static_cast<std::uint16_t>(w),
+          (w & kWrite) != 0};
+}
 }  // namespace binary_trace
 
 /// "03:00.1"

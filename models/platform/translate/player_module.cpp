@@ -4,7 +4,7 @@
 #include "models/platform/translate/player_module.h"
 
 #include <algorithm>
-#include <cstring>
+
 
 #include "models/iommu/registers_spec.h"
 
@@ -23,7 +23,7 @@ TracePlayer::TracePlayer(sc_core::sc_module_name name, AccessTrace& trace, const
 }
 
 TracePlayer::~TracePlayer() {
-  for (Slot& slot : slots_) slot.payload.clear_extension(&slot.extension);
+  for (Request& request : requests_) request.clear_extension(&request.extension);
 }
 
 void TracePlayer::write_register(std::uint32_t offset, std::uint64_t value, unsigned bytes) {
@@ -72,26 +72,24 @@ void TracePlayer::pump() {
 
 void TracePlayer::send() {
   if (idle_.empty()) {
-    Slot& slot = slots_.emplace_back(static_cast<tlm::tlm_mm_interface*>(this));
-    slot.payload.set_extension(&slot.extension);
-    slot.payload.set_data_ptr(data_.data());
-    slot.extension.tag = reinterpret_cast<std::uintptr_t>(&slot);
-    idle_.push_back(&slot);
+    Request& request = requests_.emplace_back(static_cast<tlm::tlm_mm_interface*>(this));
+    request.set_extension(&request.extension);
+    request.set_data_ptr(data_.data());
+    idle_.push_back(&request);
   }
-  Slot& slot = *idle_.back();
+  Request& payload = *idle_.back();
   idle_.pop_back();
   const auto bytes = static_cast<unsigned>(std::min<std::uint64_t>(record_.bytes, kPage - record_.address % kPage));
-  Payload& payload = slot.payload;
   payload.set_command(record_.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
   payload.set_address(record_.address);
   payload.set_data_length(bytes);
   payload.set_streaming_width(bytes);
   payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload.acquire();
-  slot.extension.requester = record_.requester;
-  slot.extension.pasid = record_.pasid == kNoTracePasid ? sim::kNoPasid : record_.pasid;
-  slot.due = record_.time;
-  slot.tenant = static_cast<std::uint32_t>(tables_.index_of(record_.requester));
+  payload.extension.requester = record_.requester;
+  payload.extension.pasid = record_.pasid == kNoTracePasid ? sim::kNoPasid : record_.pasid;
+  payload.due = record_.time;
+  payload.tenant = static_cast<std::uint32_t>(tables_.index_of(record_.requester));
   if (queue_.now() > record_.time) ++delayed_;
   ++sent_;
   ++in_flight_;
@@ -123,20 +121,18 @@ tlm::tlm_sync_enum TracePlayer::answered(Payload& payload, tlm::tlm_phase& phase
 
 void TracePlayer::complete(Payload& payload) {
   if (unended_ == &payload) unended_ = nullptr;
-  Slot& slot = *reinterpret_cast<Slot*>(static_cast<std::uintptr_t>(payload.get_extension<sim::RequesterExtension>()->tag));
-  Tenant& tenant = results_[slot.tenant];
+  const Request& request = static_cast<Request&>(payload);
+  Tenant& tenant = results_[request.tenant];
   ++(payload.is_write() ? tenant.writes : tenant.reads);
   if (!payload.is_response_ok()) ++tenant.blocked;
   last_answer_ = queue_.now();
-  tenant.latency.add(last_answer_ - slot.due);
+  tenant.latency.add(last_answer_ - request.due);
   ++answered_;
   --in_flight_;
   payload.release();
 }
 
-void TracePlayer::free(Payload* payload) {
-  idle_.push_back(reinterpret_cast<Slot*>(static_cast<std::uintptr_t>(payload->get_extension<sim::RequesterExtension>()->tag)));
-}
+void TracePlayer::free(Payload* payload) { idle_.push_back(static_cast<Request*>(payload)); }
 
 tlm::tlm_sync_enum TracePlayer::interrupted(Payload& payload, tlm::tlm_phase&, sc_core::sc_time&) {
   payload.set_response_status(tlm::TLM_OK_RESPONSE);

@@ -52,9 +52,8 @@ class TracePlayer : public sc_core::sc_module, private sim::Actor, private tlm::
 
  private:
   using Payload = tlm::tlm_generic_payload;
-  struct Slot {
-    explicit Slot(tlm::tlm_mm_interface* mm) : payload(mm) {}
-    Payload payload;
+  struct Request : Payload {
+    explicit Request(tlm::tlm_mm_interface* mm) : Payload(mm) {}
     sim::RequesterExtension extension;
     Ps due = 0;
     std::uint32_t tenant = 0;
@@ -76,8 +75,8 @@ class TracePlayer : public sc_core::sc_module, private sim::Actor, private tlm::
   sim::EventQueue& queue_;
   const std::uint32_t outstanding_;
   std::vector<unsigned char> data_;  ///< what all requests carry and bring: nobody looks at it
-  std::deque<Slot> slots_;
-  std::vector<Slot*> idle_;
+  std::deque<Request> requests_;
+  std::vector<Request*> idle_;
   std::vector<Tenant> results_;
 
   AccessRecord record_;  ///< what is left of the next one

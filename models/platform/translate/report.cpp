@@ -69,14 +69,16 @@ nlohmann::ordered_json translate_json(const TranslateConfig& config, const std::
                 {"context_hits", s.context_hits},
                 {"context_misses", s.context_misses},
                 {"merged_misses", s.merged_misses},
-                {"paging_cache_hits", s.paging_cache_hits}}},
+                {"paging_cache_hits", s.paging_cache_hits},
+                {"stalled_lookups", s.stalled_lookups},
+                {"prefetches", s.prefetches}}},
               {"latency_ns", latency_json(r.latency, true)},
               {"requesters", std::move(requesters)}};
   run["host"] = {{"wall_s", r.host.wall_s},
                  {"map_s", r.host.map_s},
                  {"requests_per_s", r.host.wall_s > 0 ? static_cast<double>(r.requests) / r.host.wall_s : 0},
                  {"events", r.host.events},
-                 {"memory_bytes", r.host.memory_bytes}};
+                 {"memory_bytes", r.host.memory_bytes}, {"resident_bytes", r.host.resident_bytes}};
   return {{"schema", "iovirt-results/1"}, {"config", dump(config)}, {"seed", 0}, {"runs", Json::array({std::move(run)})}};
 }
 

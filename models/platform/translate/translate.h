@@ -42,6 +42,7 @@ struct TranslateResult {
     double map_s = 0;   ///< of it: reading the trace the first time, and mapping
     std::uint64_t events = 0;
     std::uint64_t memory_bytes = 0;  ///< of the simulated memory
+    std::uint64_t resident_bytes = 0;  ///< by how much the process grew
   } host;
 };
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
+#include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <stdexcept>
+
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -17,6 +21,12 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::uint64_t resident_bytes() {
+  std::uint64_t pages = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 /// An IOMMU between a player and a memory, nothing else.
@@ -41,6 +51,7 @@ struct TranslateMachine {
 
 TranslateResult translate(const TranslateConfig& config, AccessTrace& trace) {
   const auto start = std::chrono::steady_clock::now();
+  const std::uint64_t resident_before = resident_bytes();
   memory::LineStore store(config.machine.iommu.host_address_bits);
   TenantTables tables(store, layout_of(config));
   map_trace(trace, config, tables);
@@ -85,6 +96,7 @@ TranslateResult translate(const TranslateConfig& config, AccessTrace& trace) {
   result.simulated = player.last_answer() - first.time;
   result.host.events = machine.queue.processed();
   result.host.memory_bytes = store.host_bytes();
+  result.host.resident_bytes = std::max(resident_bytes(), resident_before) - resident_before;
   result.host.wall_s = seconds_since(start);
   return result;
 }

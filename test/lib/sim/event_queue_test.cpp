@@ -9,8 +9,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "lib/sim/simulation.h"
 #include "lib/sim/strand.h"
-
 #include "test/support/catch.h"
 
 using namespace iovirt;
@@ -95,6 +95,41 @@ TEST_CASE("events fire in time order, equal times in order of posting") {
   REQUIRE(order == std::vector<std::uint32_t>{4, 2, 5, 1, 3});
   REQUIRE(actor.log[1].at == 100);
   REQUIRE(queue.processed() == 5);
+}
+
+TEST_CASE("events posted by a lane come when and in the order they would without it") {
+  constexpr unsigned kSeed = 11;
+  INFO("seed " << kSeed);
+  std::vector<Recorder::Entry> logs[2];
+  for (const bool lanes : {false, true}) {
+    sim::Simulation simulation;
+    EventQueue queue("queue");
+    Recorder recorder(queue);
+    std::vector<std::unique_ptr<sim::Lane>> all;
+    for (unsigned i = 0; i < 3; ++i) all.push_back(std::make_unique<sim::Lane>(queue, recorder));
+    std::mt19937 random(kSeed);
+    std::uint64_t posted = 0;
+    const auto post = [&](unsigned lane, Ps at) {
+      if (lanes && lane < 3)
+        all[lane]->post(at, lane, ++posted);
+      else
+        queue.post(at, recorder, lane, ++posted);
+    };
+    recorder.react = [&](std::uint32_t, std::uint64_t) {
+      if (posted > 5000) return;
+      for (unsigned n = random() % 4 + (posted < 200); n > 0; --n) {
+        const unsigned lane = random() % 4;
+        // A lane's latency is constant, but for some of lane 2.
+        const Ps latency = lane == 3 ? random() % 50 : lane * 20 + (lane == 2 ? random() % 2 * 7 : 0);
+        post(lane, queue.now() + latency);
+      }
+    };
+    for (unsigned i = 0; i < 100; ++i) post(i % 4, i / 8);
+    sc_core::sc_start();
+    logs[lanes] = recorder.log;
+  }
+  REQUIRE(logs[0].size() > 1000);
+  REQUIRE(logs[0] == logs[1]);
 }
 
 TEST_CASE("with nothing else to do, run-ahead serves a whole chain in one kernel event") {

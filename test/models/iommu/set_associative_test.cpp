@@ -62,3 +62,41 @@ TEST_CASE("random replacement reaches every way, the same in every run") {
     REQUIRE(left == gone);
   }
 }
+
+TEST_CASE("the tree of pseudo-LRU leads away from what was used, and never to the latest") {
+  SetAssociative<int> cache({4, 4, Replacement::plru});
+  for (int i = 1; i <= 4; ++i) cache.insert(i, 0, i);
+  // The tree points to the half and way used longest ago: of 1 2 | 3 4 that is 1.
+  cache.insert(5, 0, 5);
+  REQUIRE(cache.find(1, 0) == nullptr);
+  REQUIRE(cache.find(4, 0) != nullptr);
+  cache.insert(6, 0, 6);  // 4 was used last: the other half, and there not 5
+  REQUIRE(cache.find(2, 0) == nullptr);
+  REQUIRE(cache.find(5, 0) != nullptr);
+  std::uint64_t state = 5;
+  for (int i = 7; i < 2000; ++i) {
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    const auto latest = static_cast<std::uint64_t>(i - 1 - static_cast<int>(state >> 62));
+    const bool there = cache.find(latest, 0) != nullptr;
+    cache.insert(static_cast<std::uint64_t>(i), 0, i);
+    if (there) REQUIRE(cache.find(latest, 0) != nullptr);
+    REQUIRE(cache.used() == 4);
+  }
+}
+
+TEST_CASE("partitions by sets and by ways hold apart what has the same tag") {
+  for (const auto partitioning : {Partitioning::sets, Partitioning::ways}) {
+    SetAssociative<int> cache({16, 4, Replacement::lru}, partitioning, 2);
+    const auto any = [](int) { return true; };
+    for (int part : {0, 1})
+      for (std::uint64_t tag = 1; tag <= 8; ++tag) cache.insert(tag, tag, 100 * part + static_cast<int>(tag), any, static_cast<std::uint32_t>(part));
+    REQUIRE(cache.used() == 16);
+    for (int part : {0, 1})
+      for (std::uint64_t tag = 1; tag <= 8; ++tag)
+        REQUIRE(*cache.find(tag, tag, any, static_cast<std::uint32_t>(part)) == 100 * part + static_cast<int>(tag));
+    for (std::uint64_t tag = 100; tag < 200; ++tag) cache.insert(tag, tag, 1, any, 1);
+    for (std::uint64_t tag = 1; tag <= 8; ++tag) REQUIRE(cache.find(tag, tag, any, 0) != nullptr);
+    cache.erase_if([](std::uint64_t tag, int) { return tag == 3; });
+    REQUIRE(cache.find(3, 3, any, 0) == nullptr);
+  }
+}
