@@ -79,7 +79,9 @@ nlohmann::ordered_json translate_json(const TranslateConfig& config, const std::
                  {"requests_per_s", r.host.wall_s > 0 ? static_cast<double>(r.requests) / r.host.wall_s : 0},
                  {"events", r.host.events},
                  {"memory_bytes", r.host.memory_bytes}, {"resident_bytes", r.host.resident_bytes}};
-  return {{"schema", "iovirt-results/1"}, {"config", dump(config)}, {"seed", 0}, {"runs", Json::array({std::move(run)})}};
+  Json effective = dump(config);
+  effective["iommu"]["scalable_mode"] = r.scalable;
+  return {{"schema", "iovirt-results/1"}, {"config", std::move(effective)}, {"seed", 0}, {"runs", Json::array({std::move(run)})}};
 }
 
 std::string translate_report(const std::string& trace, const TranslateResult& r) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// Root, context and second-stage tables for requesters that each have a domain of their own, written page by page as
-// their accesses ask for it.
+// Root, context and paging tables for requesters that each have a domain of their own, written page by page as their
+// accesses ask for it. Without PASIDs legacy mode, second-stage tables. With them scalable mode: accesses without PASID go
+// through second-stage tables (RID_PASID 0), each PASID of a requester through first-stage tables of its own.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@ struct TenantLayout {
   std::uint64_t page_bytes = 4096;  ///< 4 KB, 2 MB or 1 GB
   unsigned levels = 4;              ///< 3 or 4
   unsigned host_address_bits = 46;  ///< data pages lie in the upper half of these, tables in the lower
+  bool scalable = false;
 };
 
 class TenantTables {
@@ -27,17 +29,21 @@ class TenantTables {
   TenantTables(memory::LineStore& memory, const TenantLayout& layout);
 
   /// What RTADDR gets.
-  std::uint64_t root() const { return root_; }
-  /// Maps the page of `address` into the requester's domain, readable and writable, unless it is. Throws
-  /// std::length_error, saying what ran out.
-  void map(std::uint16_t requester, std::uint64_t address) {
+  std::uint64_t root() const;
+  bool scalable() const { return layout_.scalable; }
+  /// Maps the page of `address` into the requester's domain, readable and writable, unless it is. PASID 0 is that of
+  /// requests without PASID. Throws std::length_error, saying what ran out. REQUIRES: scalable, or no other PASID.
+  void map(std::uint16_t requester, std::uint64_t address, std::uint32_t pasid = 0) {
     std::uint32_t& index = tenant_of_[requester];
     if (index == 0) index = add_tenant(requester);
     Tenant& tenant = tenants_[index - 1];
     const std::uint64_t page = address >> page_shift_;
-    if (page != tenant.last_page) map_page(tenant, page);
+    if (pasid != 0)
+      map_first(tenant, pasid, page);
+    else if (page != tenant.last_page)
+      map_page(tenant, page);
   }
-  /// Where the data of [address, ...) lies; 0 when it is not mapped. For tests.
+  /// Where the data of [address, ...) lies without PASID; 0 when it is not mapped. For tests.
   std::uint64_t physical(std::uint16_t requester, std::uint64_t address) const;
 
   /// In the order of their first access; the index of one is its domain id less 1.
@@ -53,6 +59,7 @@ class TenantTables {
  private:
   struct Tenant {
     std::uint64_t top = 0;
+    std::uint64_t pasids = 0;  ///< PASID directory
     std::uint64_t last_page = ~0ull;
     std::uint64_t leaf_region = ~0ull;  ///< which leaf table the one below is
     std::uint64_t leaf_table = 0;
@@ -61,8 +68,13 @@ class TenantTables {
   };
   std::uint32_t add_tenant(std::uint16_t requester);
   void map_page(Tenant& tenant, std::uint64_t page);
-  std::uint64_t new_table();
-  std::uint64_t table_below(std::uint64_t entry);
+  void map_first(Tenant& tenant, std::uint32_t pasid, std::uint64_t page);
+  void add_context(const Tenant& tenant, std::uint64_t domain);
+  void add_scalable_context(const Tenant& tenant, std::uint64_t domain);
+  std::uint64_t pasid_entry(const Tenant& tenant, std::uint32_t pasid);
+  std::uint64_t new_table(unsigned pages = 1);
+  std::uint64_t new_page(Tenant& tenant);
+  std::uint64_t table_below(std::uint64_t entry, std::uint64_t flags);
 
   memory::LineStore& memory_;
   TenantLayout layout_;

@@ -19,9 +19,10 @@
 
 namespace iovirt::platform {
 
-/// Maps every page that the trace touches. Throws ConfigError for an access that no table can map.
-void map_trace(AccessTrace& trace, const TranslateConfig& config, TenantTables& tables);
-TenantLayout layout_of(const TranslateConfig& config);
+/// Maps every page that the trace touches. Throws ConfigError for an access that no table can map. False, with the tables
+/// half built, at the first PASID when they are not scalable-mode ones.
+[[nodiscard]] bool map_trace(AccessTrace& trace, const TranslateConfig& config, TenantTables& tables);
+TenantLayout layout_of(const TranslateConfig& config, bool scalable);
 
 struct TranslateResult {
   struct Requester {
@@ -36,6 +37,7 @@ struct TranslateResult {
   iommu::Statistics iommu;
   std::uint64_t records = 0, requests = 0, answered = 0, blocked = 0, delayed = 0;
   std::uint64_t pages = 0, page_bytes = 0, table_pages = 0;
+  bool scalable = false;  ///< the trace has PASIDs: scalable mode, whatever the configuration said
   Ps simulated = 0;  ///< from the first record's time to the last answer
   struct {
     double wall_s = 0;  ///< reading, mapping and playing

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <optional>
 #include <stdexcept>
 
 #include <unistd.h>
@@ -49,13 +50,23 @@ struct TranslateMachine {
 
 }  // namespace
 
-TranslateResult translate(const TranslateConfig& config, AccessTrace& trace) {
+TranslateResult translate(const TranslateConfig& asked, AccessTrace& trace) {
   const auto start = std::chrono::steady_clock::now();
   const std::uint64_t resident_before = resident_bytes();
-  memory::LineStore store(config.machine.iommu.host_address_bits);
-  TenantTables tables(store, layout_of(config));
-  map_trace(trace, config, tables);
+  TranslateConfig config = asked;
+  std::optional<memory::LineStore> contents;
+  std::optional<TenantTables> built;
+  for (const bool scalable : {config.machine.iommu.scalable_mode, true}) {
+    built.reset();
+    contents.emplace(config.machine.iommu.host_address_bits);
+    built.emplace(*contents, layout_of(config, scalable));
+    if (map_trace(trace, config, *built)) break;
+  }
+  memory::LineStore& store = *contents;
+  const TenantTables& tables = *built;
+  config.machine.iommu.scalable_mode = tables.scalable();
   TranslateResult result;
+  result.scalable = tables.scalable();
   result.host.map_s = seconds_since(start);
 
   sim::Simulation simulation;
@@ -91,7 +102,7 @@ TranslateResult translate(const TranslateConfig& config, AccessTrace& trace) {
   result.answered = player.answered();
   result.delayed = player.delayed();
   result.pages = tables.mapped_pages();
-  result.page_bytes = layout_of(config).page_bytes;
+  result.page_bytes = layout_of(config, tables.scalable()).page_bytes;
   result.table_pages = tables.table_pages();
   result.simulated = player.last_answer() - first.time;
   result.host.events = machine.queue.processed();

@@ -170,6 +170,38 @@ TEST_CASE("accesses that no table maps are refused with their line") {
                     ContainsSubstring("line 4: requester: 03:00.0: expected a smaller trace: no room for more data pages in 32 host address bits"));
 }
 
+TEST_CASE("PASIDs of a requester are address spaces of their own, walked in scalable mode") {
+  const std::string text =
+      "0,03:00.0,,0x1000,64,r\n"        // root, context, directory, PASID entry, four levels
+      "10000,03:00.0,5,0x1000,64,r\n"   // another address space: directory, PASID entry, four levels
+      "20000,03:00.0,5,0x1000,64,w\n"   // hit
+      "30000,03:00.0,0,0x1000,64,w\n"   // the first one's page: PASID 0 is that of requests without one
+      "40000,03:10.0,0xfffff,0x7fffffff0000,64,w\n";
+  const TranslateResult r = play(text, plain());
+  REQUIRE(r.scalable);
+  REQUIRE(r.blocked == 0);
+  REQUIRE(r.pages == 3);
+  REQUIRE(r.iommu.memory_reads == 8 + 6 + 8);
+  REQUIRE(r.iommu.iotlb_hits == 2);
+  REQUIRE(r.requesters.size() == 2);
+  REQUIRE(r.requesters[0].latency.min() == ns_to_ps(5 + 40));
+  REQUIRE(play(text, plain({"translate.page_bytes=2M"})).iommu.memory_reads == 7 + 5 + 7);
+  REQUIRE(play(text, plain({"translate.page_bytes=1G"})).blocked == 0);
+  REQUIRE_FALSE(play("0,03:00.0,,0x1000,64,r\n", plain()).scalable);
+  REQUIRE(play("0,03:00.0,,0x1000,64,r\n", plain({"iommu.scalable_mode=true"})).iommu.memory_reads == 8);
+
+  TenantMix mix{.tenants = 20, .requests = 5'000, .pages = 8, .interval_ns = 2'000, .pasids = 3};
+  const TranslateResult many = play(mix, load_translate_config({}));
+  REQUIRE(many.blocked == 0);
+  REQUIRE(many.answered == 5'000);
+  REQUIRE(many.iommu.faults == std::array<std::uint64_t, iommu::kFaultReasons>{});
+
+  CHECK_THROWS_WITH(play(text, plain({"iommu.pasid_bits=4"})), ContainsSubstring("line 6: pasid: 1048575: expected less than 2^4 (iommu.pasid_bits)"));
+  CHECK_THROWS_WITH(play("0,03:00.0,1,0x800000000000,64,r\n", plain()), ContainsSubstring("line 2: address: 0x800000000000: expected an access below 2^47 with a PASID"));
+  CHECK_THROWS_WITH(play("0,03:00.0,1,0x1000,64,r\n", plain({"iommu.first_stage=false", "iommu.nested_translation=false", "iommu.first_stage_five_level=false"})),
+                    ContainsSubstring("line 2: pasid: 1: expected none, or iommu.first_stage true"));
+}
+
 TEST_CASE("configurations of translate that cannot be are refused with their key") {
   const auto refused = [](std::vector<std::string> sets, const std::string& message) {
     CHECK_THROWS_WITH(load_translate_config(sets), ContainsSubstring(message));
