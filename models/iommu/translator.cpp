@@ -242,7 +242,7 @@ Translator::Answer Translator::lookup(const Request& request, Translation& trans
     // The usual request, through legacy second-stage tables: nothing else has a say.
     const AddressSpace& space = context->space;
     unsigned shift = 0;
-    const Page* page = find_page(space, request.address, shift);
+    const Page* page = find_page(space, request.source, request.address, shift);
     const Answer answer = page ? use_plain_page(*page, shift, request, space, translation, fault) : Answer::miss;
     if (count) count_page(space, answer);
     return answer;
