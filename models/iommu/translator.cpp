@@ -187,7 +187,7 @@ Translator::Answer Translator::use_page(const Page& page, unsigned shift, const 
   const std::uint64_t address = page.base + (request.address & ((1ull << shift) - 1));
   FaultReason reason = check_rights(request, space, page.rights);
   const bool absent = page.absent != FaultReason::none;
-  if (absent && reason == FaultReason::none) reason = page.absent;
+  if (absent && !space.legacy && (page.rights == 0 || reason == FaultReason::none)) reason = page.absent;
   if (request.address_type == 1) {
     const bool any = !absent && is_accessible(request, space, page.rights) && !is_interrupt_address(address);
     translation = Translation{address, 1ull << shift};

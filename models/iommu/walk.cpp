@@ -115,8 +115,8 @@ void Translator::remember_absence(const Walk& walk, FaultReason reason) {
   if (walk.in_tables()) {
     // What the first stage allows of a nested page comes before what the second stage lacks.
     const bool behind_first = walk.space.has_first() && walk.target == Walk::Target::output;
-    const auto granted = static_cast<std::uint8_t>(rights::kRead | rights::kWrite | (behind_first ? walk.first_rights : rights::kNoFirstStage));
-    if (walk.page_absent) insert_page(walk, 0, {0, walk.space.key, walk.space.legacy ? std::uint8_t{0} : granted, reason});
+    const auto granted = static_cast<std::uint8_t>(behind_first ? rights::kRead | rights::kWrite | walk.first_rights : 0);
+    if (walk.page_absent) insert_page(walk, 0, {0, walk.space.key, granted, reason});
   } else if (!walk.cacheable) {
     return;
   } else if (reason == R::pasid_directory_not_present || reason == R::pasid_not_present) {
