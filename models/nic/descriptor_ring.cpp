@@ -44,7 +44,8 @@ void DescriptorRing::reset() {
 std::uint32_t DescriptorRing::in_memory() const {
   const std::uint32_t size = count();
   if (size == 0) return 0;
-  return (tail_ % size + size - fetch_at_) % size;
+  const std::uint32_t tail = wrapped(tail_);
+  return tail >= fetch_at_ ? tail - fetch_at_ : tail + size - fetch_at_;
 }
 
 std::optional<DescriptorRing::Fetch> DescriptorRing::want_fetch(bool starved) {
@@ -78,7 +79,7 @@ void DescriptorRing::use(std::uint32_t n) {
 }
 
 void DescriptorRing::retire(std::uint32_t n) {
-  if (count() != 0) head_ = after(head_ % count(), n);
+  if (count() != 0) head_ = after(wrapped(head_), n);
 }
 
 }  // namespace iovirt::nic

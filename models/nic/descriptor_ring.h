@@ -62,12 +62,14 @@ class DescriptorRing {
   std::uint64_t address_of(std::uint32_t index) const {
     return (static_cast<std::uint64_t>(base_high) << 32 | base_low) + std::uint64_t{igb::kDescriptorBytes} * index;
   }
-  std::uint32_t after(std::uint32_t index, std::uint32_t n = 1) const { return (index + n) % count(); }
+  std::uint32_t after(std::uint32_t index, std::uint32_t n = 1) const { return wrapped(index + n); }
   std::uint32_t cache_entries() const { return mask_ + 1; }
   /// Changes whenever what is in flight has become void.
   std::uint16_t generation() const { return generation_; }
 
  private:
+  /// `index` modulo the ring's size: seldom beyond it, and a division is slow.
+  std::uint32_t wrapped(std::uint32_t index) const { return index < count() ? index : index % count(); }
   void restart();
 
   std::uint32_t head_ = 0, tail_ = 0;

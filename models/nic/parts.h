@@ -19,6 +19,8 @@ struct Parts {
 
   Host& host;
   const Config config;
+  /// 0 where it is no whole number.
+  const std::uint64_t ps_per_byte = 8'000'000 % config.link_speed_mbps == 0 ? 8'000'000 / config.link_speed_mbps : 0;
   PacketLedger* ledger;
   FilterRegisters filters;
   L2Switch l2;
@@ -41,7 +43,9 @@ struct Parts {
     frames.give(std::move(frame.bytes));
     if (packet != 0) host.frame_dropped(packet, reason);
   }
-  Ps byte_time(std::uint64_t bytes) const { return bytes * 8'000'000 / config.link_speed_mbps; }
+  Ps byte_time(std::uint64_t bytes) const {
+    return ps_per_byte != 0 ? bytes * ps_per_byte : bytes * 8'000'000 / config.link_speed_mbps;
+  }
 };
 
 /// On the wire: 8 bytes of preamble before, 4 of FCS and 12 of gap after; never less than 60 between them.

@@ -5,6 +5,7 @@
 // layer packets take, after "Understanding PCIe performance for end host networking" (SIGCOMM 2018).
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "lib/time.h"
@@ -42,7 +43,8 @@ class LinkTiming {
 /// Completions that return `bytes` from `address`, cut where `boundary` (a power of two: MPS or RCB) is crossed; at least 1.
 constexpr unsigned completions(std::uint64_t address, unsigned bytes, unsigned boundary) {
   if (bytes == 0) return 1;
-  return static_cast<unsigned>((address + bytes - 1) / boundary - address / boundary) + 1;
+  const int shift = std::countr_zero(boundary);
+  return static_cast<unsigned>(((address + bytes - 1) >> shift) - (address >> shift)) + 1;
 }
 
 /// Bytes of the next TLP of a transfer: at most `limit`, never across a 4 KiB boundary (PCIe 5.0, 2.2.7).
