@@ -29,6 +29,11 @@ constexpr std::uint64_t tagged_address(std::uint64_t address) { return address &
 /// Of a source id or an interrupt index.
 constexpr std::uint64_t context_tag(std::uint32_t id) { return std::uint64_t{id} << 1 | 1; }
 constexpr std::uint16_t source_of_tag(std::uint64_t tag) { return static_cast<std::uint16_t>(tag >> 1); }
+/// Functions of one device, single functions of many, and devices on buses of their own all spread over the sets.
+constexpr std::uint64_t context_set(std::uint64_t tag) {
+  const std::uint16_t source = source_of_tag(tag);
+  return source ^ source >> 3 ^ source >> 8;
+}
 
 /// Of a PASID-table entry: a function's PASID.
 constexpr std::uint64_t pasid_tag(std::uint16_t source, std::uint32_t pasid) {

@@ -232,7 +232,7 @@ Translator::Answer Translator::lookup(const Request& request, Translation& trans
     fault = make_fault(request, reason, false);
     return Answer::faulted;
   }
-  const ContextInfo* context = contexts_.find(context_tag(request.source), hashed(context_tag(request.source)));
+  const ContextInfo* context = contexts_.find(context_tag(request.source), context_set(context_tag(request.source)));
   if (!context) {
     if (count) ++statistics_.context_misses;
     return Answer::miss;

@@ -20,7 +20,7 @@ Step Translator::begin(Walk& walk, const Request& request) {
   active_.push_back(&walk);
   ++statistics_.walks;
   if (const FaultReason reason = check_mode(request); reason != FaultReason::none) return fail(walk, reason);
-  if (const ContextInfo* context = contexts_.find(context_tag(request.source), hashed(context_tag(request.source)))) {
+  if (const ContextInfo* context = contexts_.find(context_tag(request.source), context_set(context_tag(request.source)))) {
     walk.context = *context;
     return after_context(walk, false);
   }
@@ -131,7 +131,7 @@ void Translator::remember_absence(const Walk& walk, FaultReason reason) {
     context.absent = reason;
     context.fault_processing_disabled = walk.fault_processing_disabled;
     const std::uint64_t tag = context_tag(walk.request.source);
-    contexts_.insert(tag, hashed(tag), context);
+    contexts_.insert(tag, context_set(tag), context);
   }
 }
 

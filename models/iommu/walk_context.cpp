@@ -57,7 +57,7 @@ Step Translator::context_read(Walk& walk, const std::uint64_t* words) {
   context.plain = !pass_through;
 
   if (walk.cacheable)
-    contexts_.insert(context_tag(walk.request.source), hashed(context_tag(walk.request.source)), context);
+    contexts_.insert(context_tag(walk.request.source), context_set(context_tag(walk.request.source)), context);
   return after_context(walk, true);
 }
 
@@ -97,7 +97,7 @@ Step Translator::scalable_context_read(Walk& walk, const std::uint64_t* words) {
   if (context.rid_pasid >> context.pasid_bits) return fail(walk, FaultReason::rid_pasid_invalid);
 
   if (walk.cacheable)
-    contexts_.insert(context_tag(walk.request.source), hashed(context_tag(walk.request.source)), context);
+    contexts_.insert(context_tag(walk.request.source), context_set(context_tag(walk.request.source)), context);
   return after_context(walk, true);
 }
 

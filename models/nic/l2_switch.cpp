@@ -24,6 +24,9 @@ std::optional<FrameHeader> parse_header(std::span<const std::uint8_t> frame) {
 std::uint32_t L2Switch::exact(std::uint64_t address, bool& matched) const {
   std::uint32_t pools = 0;
   const auto low = static_cast<std::uint32_t>(address);
+  bool any = false;  // most addresses are no one's: one look at all of them
+  for (const std::uint32_t ral : r_.ral) any |= ral == low;
+  if (!any) return 0;
   for (std::size_t i = 0; i < r_.ral.size(); ++i) {
     if (r_.ral[i] != low || (r_.rah[i] & kRahValid) == 0 || (r_.rah[i] & 0xffff) != address >> 32) continue;
     matched = true;

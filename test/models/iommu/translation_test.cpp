@@ -94,6 +94,24 @@ TEST_CASE("devices of one domain share translations, domains do not") {
   REQUIRE(rig.address == 0xb000);
 }
 
+TEST_CASE("the context cache holds the functions of one device, and devices on buses of their own, as many as it has entries") {
+  Config config;
+  config.context_cache = {16, 4, Replacement::lru};
+  std::uint16_t step = 0;
+  SECTION("01:00.0, 01:00.1, ...") { step = 0x0001; }
+  SECTION("01:00.0, 02:00.0, ...") { step = 0x0100; }
+  SECTION("01:00.0, 01:01.0, ...: one function of each device") { step = 0x0008; }
+  IommuRig rig(config);
+  const unsigned devices = step == 0x0008 ? 8 : 16;
+  for (unsigned round = 0; round < 3; ++round)
+    for (unsigned i = 0; i < devices; ++i) {
+      const auto source = static_cast<std::uint16_t>(0x0100 + i * step);
+      if (round == 0) rig.tables.map(rig.add_device(source, static_cast<std::uint16_t>(i + 1)), 4, 0x1000, 0x10'0000);
+      REQUIRE(rig.dma(source, 0x1000) == R::none);
+    }
+  REQUIRE(rig.iommu.unit().statistics().context_misses == devices);
+}
+
 TEST_CASE("the IOTLB keeps as many pages as it has entries, least recently used first to go") {
   Config config;
   config.iotlb = {4, 4, Replacement::lru};
