@@ -91,33 +91,33 @@ void EventQueue::refill() {
 }
 
 void EventQueue::pop_and_fire() {
-  const Event& first = near_[--near_size_];
-  now_ = first.at;
-  ++processed_;
   firing_ = true;
-  if (!first.actor) {
-    pop_lane(*reinterpret_cast<Lane*>(static_cast<std::uintptr_t>(first.arg)));
-  } else {
-    Actor& actor = *first.actor;
-    const std::uint32_t what = first.what;
-    const std::uint64_t arg = first.arg;
-    if (near_size_ == 0 && !far_.empty()) refill();
-    actor.fire(what, arg);
-  }
+  fire_next();
   firing_ = false;
 }
 
-void EventQueue::pop_lane(Lane& lane) {
-  const Lane::Entry& entry = lane.ring_[lane.head_];
-  const std::uint64_t arg = entry.arg;
-  const std::uint32_t what = entry.what;
-  lane.head_ = (lane.head_ + 1) & lane.mask_;
+/// Part of the loops that call it. REQUIRES: not empty, firing_.
+[[gnu::always_inline]] inline void EventQueue::fire_next() {
+  const Event& first = near_[--near_size_];
+  now_ = first.at;
+  ++processed_;
+  Actor* actor = first.actor;
+  std::uint64_t arg = first.arg;
+  std::uint32_t what = first.what;
   if (near_size_ == 0 && !far_.empty()) refill();
-  if (--lane.size_ != 0) {
-    const Lane::Entry& next = lane.ring_[lane.head_];
-    insert_aged(next.at, lane, next.sequence);
+  if (!actor) {
+    Lane& lane = *reinterpret_cast<Lane*>(static_cast<std::uintptr_t>(arg));
+    const Lane::Entry& entry = lane.ring_[lane.head_];
+    actor = &lane.actor_;
+    arg = entry.arg;
+    what = entry.what;
+    lane.head_ = (lane.head_ + 1) & lane.mask_;
+    if (--lane.size_ != 0) {
+      const Lane::Entry& next = lane.ring_[lane.head_];
+      insert_aged(next.at, lane, next.sequence);
+    }
   }
-  lane.actor_.fire(what, arg);
+  actor->fire(what, arg);
 }
 
 // -- the kernel ---------------------------------------------------------------------------------------------------------
@@ -178,13 +178,11 @@ void EventQueue::wake() {
   armed_at_ = kNever;
   enter();
   for (;;) {
-    if (!empty() && (next_at() <= now_ || (!somebody_ready() && may_reach(next_at())))) {
-      pop_and_fire();
-    } else if (somebody_ready()) {
-      pass_on();
-    } else {
-      break;
-    }
+    firing_ = true;
+    while (!empty() && (next_at() <= now_ || (!somebody_ready() && may_reach(next_at())))) fire_next();
+    firing_ = false;
+    if (!somebody_ready()) break;
+    pass_on();
   }
   leave();
 }

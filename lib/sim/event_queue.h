@@ -147,7 +147,7 @@ class EventQueue : public sc_core::sc_module {
   bool empty() const { return near_size_ == 0; }
   Ps next_at() const { return near_[near_size_ - 1].at; }
   void pop_and_fire();
-  void pop_lane(Lane& lane);
+  void fire_next();
   void arm();
 
   const bool run_ahead_;
