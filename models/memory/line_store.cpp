@@ -36,6 +36,23 @@ bool is_zero(const std::uint8_t* bytes, std::size_t size) {
   return (any | word) == 0;
 }
 
+/// A line's bytes, zeros without one. Table entries come in these sizes, most lines whole.
+template <class Line>
+void copy(std::uint8_t* to, const Line* line, std::size_t offset, std::size_t bytes) {
+  const auto some = [&](std::size_t size) {
+    if (line)
+      std::memcpy(to, line->bytes.data() + offset, size);
+    else
+      std::memset(to, 0, size);
+  };
+  switch (bytes) {
+    case 8: return some(8);
+    case 16: return some(16);
+    case 64: return some(64);
+    default: return some(bytes);
+  }
+}
+
 constexpr unsigned order_of(std::uint64_t present) {
   return static_cast<unsigned>(std::countr_zero(std::bit_ceil(static_cast<std::uint64_t>(count(present)))));
 }
@@ -102,20 +119,16 @@ LineStore::Line& LineStore::make(std::uint64_t address) {
 }
 
 bool LineStore::read(std::uint64_t address, std::span<std::uint8_t> bytes) {
-  if (address > limit_ || bytes.size() > limit_ - address) return false;
-  if (bytes.size() == sizeof(std::uint64_t) && address % sizeof(std::uint64_t) == 0) {  // a table entry
-    const std::uint64_t value = word(address);
-    std::memcpy(bytes.data(), &value, sizeof value);
-    return true;
-  }
-  for (std::size_t done = 0; done < bytes.size();) {
-    const std::size_t offset = (address + done) % kLineBytes;
-    const std::size_t here = std::min(bytes.size() - done, kLineBytes - offset);
-    if (const Line* line = find(address + done))
-      std::memcpy(bytes.data() + done, line->bytes.data() + offset, here);
-    else
-      std::memset(bytes.data() + done, 0, here);
-    done += here;
+  std::uint8_t* to = bytes.data();
+  std::size_t left = bytes.size();
+  if (address > limit_ || left > limit_ - address) return false;
+  while (left != 0) {
+    const std::size_t offset = address % kLineBytes;
+    const std::size_t here = std::min(left, kLineBytes - offset);
+    copy(to, find(address), offset, here);
+    to += here;
+    address += here;
+    left -= here;
   }
   return true;
 }

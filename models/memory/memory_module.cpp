@@ -4,6 +4,7 @@
 #include "models/memory/memory_module.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace iovirt::memory {
@@ -14,8 +15,9 @@ const Config& valid(const Config& config) {
   return config;
 }
 
-/// What of an event: the socket's index, and that a read's turn at the port has come rather than its answer's time.
-constexpr std::uint32_t kTurn = 1u << 31;
+/// What of an event: the socket's index, that a read's turn at the port has come rather than its answer's time, and that
+/// a ledger follows the request.
+constexpr std::uint32_t kTurn = 1u << 31, kLedger = 1u << 30;
 
 constexpr std::uint64_t first_line(std::uint64_t address) { return address / kLineBytes; }
 constexpr std::uint64_t end_line(std::uint64_t address, std::uint64_t bytes) {
@@ -41,6 +43,7 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
       refresh_(ns_to_ps(config.refresh_ns)),
       parallelism_(config.memory_parallelism),
       channels_(config.channels),
+      channel_mask_(std::has_single_bit(channels_.size()) ? channels_.size() - 1 : kDivide),
       turns_(queue, *this),
       hits_(queue, *this),
       misses_(queue, *this),
@@ -60,7 +63,7 @@ Ps Memory::claim_channel(std::uint64_t line, Ps now) {
   TimedResource& channel = channel_of(line);
   if (refresh_interval_ != 0) {
     const Ps start = std::max(now, channel.free_at());
-    const Ps turn = refresh_interval_ * (line % channels_.size()) / channels_.size();
+    const Ps turn = refresh_interval_ * index_of_channel(line) / channels_.size();
     const Ps phase = (start + turn) % refresh_interval_;
     if (phase < refresh_) channel.claim(now, refresh_ - phase);
   }
@@ -79,7 +82,8 @@ Ps Memory::write_back(std::uint64_t line, Ps now) {
 
 Ps Memory::device_read(std::uint64_t address, std::uint64_t bytes, Ps now, bool exclusive) {
   Ps done = now;
-  for (std::uint64_t line = first_line(address); line < end_line(address, bytes); ++line) {
+  const std::uint64_t end = end_line(address, bytes);
+  for (std::uint64_t line = first_line(address); line < end; ++line) {
     // An exclusive one leaves the line as a write would: modified in the cache, or without DDIO written back.
     const Llc::Outcome outcome = exclusive ? llc_.device_write(line * kLineBytes) : llc_.device_read(line * kLineBytes);
     if (outcome.wrote_back) done = std::max(done, write_back(line, now));
@@ -150,19 +154,20 @@ tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tl
 void Memory::serve(std::uint32_t id, tlm::tlm_generic_payload& payload, Ps now) {
   const std::uint64_t address = payload.get_address();
   const std::uint64_t bytes = payload.get_data_length();
-  Ps commit = now + device_latency_;
-  if (payload.is_write()) {
+  const auto* ext = payload.get_extension<sim::RequesterExtension>();
+  if (ext && ext->ledger) id |= kLedger;
+  const Ps hit = now + device_latency_;
+  Ps commit = hit;
+  const bool write = payload.is_write();
+  if (write) {
     ++counters_.device_writes;
-    commit = contains(address, bytes) ? device_write(address, bytes, now) : std::max(commit, last_write_commit_);
+    commit = contains(address, bytes) ? device_write(address, bytes, now) : std::max(hit, last_write_commit_);
     last_write_commit_ = commit;
   } else {
     ++counters_.device_reads;
-    if (contains(address, bytes)) {
-      const auto* ext = payload.get_extension<sim::RequesterExtension>();
-      commit = device_read(address, bytes, now, ext && ext->exclusive);
-    }
+    if (contains(address, bytes)) commit = device_read(address, bytes, now, ext && ext->exclusive);
   }
-  sim::Lane& lane = payload.is_write() ? writes_ : commit == now + device_latency_ ? hits_ : misses_;
+  sim::Lane& lane = commit == hit ? hits_ : write ? writes_ : misses_;
   lane.post(commit, id, reinterpret_cast<std::uintptr_t>(&payload));
 }
 
@@ -171,7 +176,7 @@ void Memory::fire(std::uint32_t what, std::uint64_t arg) {
   if (what & kTurn) return serve(what & ~kTurn, payload, queue_.now());
   const std::uint64_t address = payload.get_address();
   const std::size_t bytes = payload.get_data_length();
-  auto* ext = payload.get_extension<sim::RequesterExtension>();
+  auto* ext = what & kLedger ? payload.get_extension<sim::RequesterExtension>() : nullptr;
   if (payload.get_byte_enable_ptr() != nullptr) {
     ++counters_.errors;
     payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
@@ -186,7 +191,7 @@ void Memory::fire(std::uint32_t what, std::uint64_t arg) {
       std::memcpy(ram_.data() + address, payload.get_data_ptr(), bytes);
     else
       std::memcpy(payload.get_data_ptr(), ram_.data() + address, bytes);
-    if (ext && ext->ledger && ext->first) {
+    if (ext && ext->first) {
       if (write && ext->packet != 0) {
         ext->ledger->place(address, ext->packet);
       } else if (!write && ext->packet == 0) {
@@ -198,7 +203,7 @@ void Memory::fire(std::uint32_t what, std::uint64_t arg) {
   if (ext) ext->mark(Stage::memory, queue_.now());
   tlm::tlm_phase phase = tlm::BEGIN_RESP;
   sc_core::sc_time delay = queue_.delay();
-  dma_in[static_cast<int>(what)]->nb_transport_bw(payload, phase, delay);
+  dma_in[static_cast<int>(what & ~kLedger)]->nb_transport_bw(payload, phase, delay);
 }
 
 bool Memory::move(tlm::tlm_generic_payload& payload) {

@@ -63,7 +63,10 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   Ps fetch(std::uint64_t line, Ps now);
   Ps write_back(std::uint64_t line, Ps now);
   bool contains(std::uint64_t address, std::uint64_t bytes) const { return store_ != nullptr || ram_.contains(address, bytes); }
-  TimedResource& channel_of(std::uint64_t line) { return channels_[line % channels_.size()]; }
+  std::uint64_t index_of_channel(std::uint64_t line) const {
+    return channel_mask_ != kDivide ? line & channel_mask_ : line % channels_.size();
+  }
+  TimedResource& channel_of(std::uint64_t line) { return channels_[index_of_channel(line)]; }
   Ps claim_channel(std::uint64_t line, Ps now);
 
   sim::EventQueue& queue_;
@@ -78,8 +81,11 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   TimedResource read_port_;
   unsigned parallelism_;
   std::vector<TimedResource> channels_;
+  static constexpr std::uint64_t kDivide = ~0ull;
+  std::uint64_t channel_mask_;        // kDivide unless their number is a power of two
   sim::Lane turns_;                   // reads that wait for the port
-  sim::Lane hits_, misses_, writes_;  // when they commit: each in order, or nearly
+  // When they commit: whatever takes a hit's time, in order; other reads and writes, nearly in order.
+  sim::Lane hits_, misses_, writes_;
   Ps last_write_commit_ = 0;
   Counters counters_;
 };
