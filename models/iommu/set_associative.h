@@ -5,10 +5,12 @@
 // into partitions, by sets or by ways, each of which finds and replaces only what is in it.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <vector>
 
+#include "lib/equal_words.h"
 #include "models/iommu/config.h"
 
 namespace iovirt::iommu {
@@ -23,10 +25,10 @@ class SetAssociative {
         set_mask_(config.entries ? config.entries / config.ways - 1 : 0),
         replacement_(config.replacement),
         random_(config.seed * 0x9e37'79b9'7f4a'7c15),
-        tags_(config.entries, 0),
+        marks_(config.entries, 0),
         ages_(config.replacement == Replacement::plru ? 0 : config.entries, 0),
         trees_(config.replacement == Replacement::plru ? config.entries : 0, 0),
-        values_(config.entries) {
+        slots_(config.entries) {
     if (partitioning == Partitioning::ways) {
       ways_ /= partitions;
       stride_ = ways_;
@@ -44,16 +46,13 @@ class SetAssociative {
   template <class Same>
   const Value* find(std::uint64_t tag, std::uint64_t index, Same&& same, std::uint32_t partition = 0) {
     const std::size_t first = first_of(index, partition);
-    const std::uint64_t* tags = tags_.data() + first;
-    for (std::size_t way = 0; way < ways_; ++way)
-      if (tags[way] == tag && same(values_[first + way])) {
-        if (replacement_ == Replacement::lru)
-          ages_[first + way] = ++clock_;
-        else if (replacement_ == Replacement::plru)
-          point_away(first, way);
-        return &values_[first + way];
-      }
-    return nullptr;
+    const std::size_t way = way_of(tag, first, same);
+    if (way == kNone) return nullptr;
+    if (replacement_ == Replacement::lru)
+      ages_[first + way] = ++clock_;
+    else if (replacement_ == Replacement::plru)
+      point_away(first, way);
+    return &slots_[first + way].value;
   }
 
   void insert(std::uint64_t tag, std::uint64_t index, const Value& value) {
@@ -65,9 +64,10 @@ class SetAssociative {
     const std::size_t first = first_of(index, partition);
     const std::size_t way = place(tag, first, same);
     const std::size_t slot = first + way;
-    if (tags_[slot] == 0) ++used_;
-    tags_[slot] = tag;
-    values_[slot] = value;
+    if (marks_[slot] == 0) ++used_;
+    marks_[slot] = mark_of(tag);
+    slots_[slot].tag = tag;
+    slots_[slot].value = value;
     if (replacement_ == Replacement::plru)
       point_away(first, way);
     else
@@ -78,38 +78,58 @@ class SetAssociative {
   template <class Predicate>
   void erase_if(Predicate&& predicate) {
     if (used_ == 0) return;
-    for (std::size_t i = 0; i < tags_.size(); ++i)
-      if (tags_[i] != 0 && predicate(tags_[i], values_[i])) drop(i);
+    for (std::size_t i = 0; i < marks_.size(); ++i)
+      if (marks_[i] != 0 && predicate(slots_[i].tag, slots_[i].value)) drop(i);
   }
   void erase(std::uint64_t tag, std::uint64_t index, std::uint32_t partition = 0) {
     const std::size_t first = first_of(index, partition);
     for (std::size_t i = first; i < first + ways_; ++i)
-      if (tags_[i] == tag) drop(i);
+      if (marks_[i] == mark_of(tag) && slots_[i].tag == tag) drop(i);
   }
   void clear() {
     if (used_ == 0) return;
-    for (auto& tag : tags_) tag = 0;
+    for (auto& mark : marks_) mark = 0;
     used_ = 0;
   }
 
   std::size_t used() const { return used_; }
-  std::size_t capacity() const { return tags_.size(); }
+  std::size_t capacity() const { return marks_.size(); }
 
  private:
+  static constexpr std::size_t kNone = ~std::size_t{0};
+  static constexpr std::size_t kAtOnce = 32;
+  struct Slot {
+    std::uint64_t tag = 0;
+    Value value{};
+  };
+
   std::size_t first_of(std::uint64_t index, std::uint32_t partition) const {
     return static_cast<std::size_t>(index & set_mask_) * row_ + partition * stride_;
+  }
+  static std::uint32_t mark_of(std::uint64_t tag) { return static_cast<std::uint32_t>(tag ^ tag >> 31) | 1; }
+
+  template <class Same>
+  std::size_t way_of(std::uint64_t tag, std::size_t first, Same&& same) const {
+    const std::uint32_t mark = mark_of(tag);
+    for (std::size_t from = 0; from < ways_; from += kAtOnce) {
+      std::uint32_t marked = equal_words(marks_.data() + first + from, std::min(kAtOnce, ways_ - from), mark);
+      for (; marked != 0; marked &= marked - 1) {
+        const std::size_t way = from + static_cast<std::size_t>(std::countr_zero(marked));
+        const Slot& slot = slots_[first + way];
+        if (slot.tag == tag && same(slot.value)) return way;
+      }
+    }
+    return kNone;
   }
 
   /// The way of the same entry, or of a free one, or the victim.
   template <class Same>
   std::size_t place(std::uint64_t tag, std::size_t first, Same&& same) {
-    const std::uint64_t* tags = tags_.data() + first;
-    std::size_t free = ways_;
-    for (std::size_t way = ways_; way-- > 0;) {
-      if (tags[way] == tag && same(values_[first + way])) return way;
-      if (tags[way] == 0) free = way;
-    }
-    return free != ways_ ? free : victim(first);
+    if (const std::size_t way = way_of(tag, first, same); way != kNone) return way;
+    for (std::size_t from = 0; from < ways_; from += kAtOnce)
+      if (const std::uint32_t free = equal_words(marks_.data() + first + from, std::min(kAtOnce, ways_ - from), 0); free != 0)
+        return from + static_cast<std::size_t>(std::countr_zero(free));
+    return victim(first);
   }
   std::size_t victim(std::size_t first) {
     switch (replacement_) {
@@ -117,8 +137,12 @@ class SetAssociative {
       case Replacement::fifo: {
         const std::uint64_t* ages = ages_.data() + first;
         std::size_t oldest = 0;
-        for (std::size_t way = 1; way < ways_; ++way)
-          if (ages[way] < ages[oldest]) oldest = way;
+        std::uint64_t age = ages[0];
+        for (std::size_t way = 1; way < ways_; ++way) {
+          const bool older = ages[way] < age;
+          oldest = older ? way : oldest;
+          age = older ? ages[way] : age;
+        }
         return oldest;
       }
       case Replacement::plru: {
@@ -140,7 +164,7 @@ class SetAssociative {
   }
 
   void drop(std::size_t i) {
-    tags_[i] = 0;
+    marks_[i] = 0;
     --used_;
   }
 
@@ -152,10 +176,10 @@ class SetAssociative {
   std::uint64_t clock_ = 0;
   std::uint64_t random_;
   std::size_t used_ = 0;
-  std::vector<std::uint64_t> tags_;  ///< 0: empty
+  std::vector<std::uint32_t> marks_;  ///< what of a tag is compared first; 0: empty
   std::vector<std::uint64_t> ages_;
   std::vector<std::uint8_t> trees_;
-  std::vector<Value> values_;
+  std::vector<Slot> slots_;
 };
 
 }  // namespace iovirt::iommu

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The iovirt authors
+
+// Looking for a word among the ways of a set without a branch that depends on where it is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace iovirt {
+
+/// Bit i is set when words[i] == wanted. REQUIRES: count <= 32.
+inline std::uint32_t equal_words(const std::uint32_t* words, std::size_t count, std::uint32_t wanted) {
+  std::uint32_t equal = 0;
+  std::size_t i = 0;
+#ifdef __SSE2__
+  const __m128i all = _mm_set1_epi32(static_cast<int>(wanted));
+  for (; i + 4 <= count; i += 4) {
+    const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(words + i));
+    equal |= static_cast<std::uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(four, all)))) << i;
+  }
+#endif
+  for (; i < count; ++i) equal |= static_cast<std::uint32_t>(words[i] == wanted) << i;
+  return equal;
+}
+
+}  // namespace iovirt
