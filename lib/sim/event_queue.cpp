@@ -135,9 +135,7 @@ void EventQueue::leave() {
   arm();
 }
 
-/// Whether the path may go to `at`.
-bool EventQueue::may_reach(Ps at) {
-  if (at < bound_ || (at == bound_ && reaching_)) return true;
+bool EventQueue::kernel_lets_reach(Ps at) {
   if (!run_ahead_) return false;
   ask_kernel();
   return at < bound_ || (at == bound_ && reaching_);

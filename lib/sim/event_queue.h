@@ -131,7 +131,9 @@ class EventQueue : public sc_core::sc_module {
   void enter();
   void leave();
   void wake();
-  bool may_reach(Ps at);
+  /// Whether the path may go to `at`.
+  bool may_reach(Ps at) { return at < bound_ || (at == bound_ && reaching_) || kernel_lets_reach(at); }
+  bool kernel_lets_reach(Ps at);
   void ask_kernel();
   void suspend();
   void pass_on();
