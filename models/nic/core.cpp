@@ -160,6 +160,7 @@ void Core::write(std::uint32_t offset, std::uint32_t value) {
   if (pvt_access(offset, vf, reg)) return vf_write(vf, reg, value);
   if (const Table* table = table_at(offset, index)) {
     table->values[index] = value & table->writable;
+    p_.l2.registers_changed();
     return;
   }
   bank_.write(offset, 4, value);

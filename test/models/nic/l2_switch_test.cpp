@@ -288,6 +288,7 @@ TEST_CASE("frames beyond a pool's limit are dropped for it alone") {
 TEST_CASE("what the switch remembers of an address is forgotten when its registers change") {
   NicBench bench;
   bench.open_pools(2);
+  bench.core.write(DTXSWC, kDtxswcLoopbackEnable);
   RxDriver rx(bench, 1);
   rx.refill(8);
   TxDriver tx(bench, 0);
