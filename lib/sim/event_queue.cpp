@@ -21,31 +21,10 @@ EventQueue::EventQueue(sc_core::sc_module_name name, bool run_ahead) : sc_module
 
 // -- the order of events ----------------------------------------------------------------------------------------------
 
-void EventQueue::post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg) {
-  assert(at >= now());
-  insert(at, &actor, arg, what, sequence_++);
-  if (!inside_) arm();
-}
-
-void EventQueue::place(Event& slot, Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
-  slot.at = at;
-  slot.actor = actor;
-  slot.arg = arg;
-  slot.what = what;
-  slot.sequence = sequence;
-  if (near_size_ > kNear) spill();
-}
-
-void EventQueue::insert(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
-  if (!far_.empty() && far_.front().at <= at) {
-    far_.push_back({at, actor, arg, what, sequence});
-    std::push_heap(far_.begin(), far_.end(), Later{});
-    return;
-  }
-  // The newest of equal times goes behind them: it has the highest sequence number.
-  Event* slot = near_.data() + near_size_++;
-  for (; slot != near_.data() && slot[-1].at <= at; --slot) *slot = slot[-1];
-  place(*slot, at, actor, arg, what, sequence);
+void EventQueue::push_far(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
+  far_.push_back({at, actor, arg, what, sequence});
+  std::push_heap(far_.begin(), far_.end(), Later{});
+  far_at_ = far_.front().at;
 }
 
 /// A lane's next one, which was posted before others that are in already.
@@ -54,11 +33,7 @@ void EventQueue::insert_aged(Ps at, Lane& lane, std::uint32_t sequence) {
   const auto before = [&](const Event& other) {
     return other.at != at ? other.at < at : static_cast<std::int32_t>(other.sequence - sequence) < 0;
   };
-  if (!far_.empty() && before(far_.front())) {
-    far_.push_back({at, nullptr, arg, 0, sequence});
-    std::push_heap(far_.begin(), far_.end(), Later{});
-    return;
-  }
+  if (at >= far_at_ && before(far_.front())) return push_far(at, nullptr, arg, 0, sequence);
   Event* slot = near_.data() + near_size_++;
   for (; slot != near_.data() && before(slot[-1]); --slot) *slot = slot[-1];
   place(*slot, at, nullptr, arg, 0, sequence);
@@ -74,10 +49,7 @@ void Lane::grow() {
 
 void EventQueue::spill() {
   constexpr std::size_t later_half = kNear / 2;
-  for (std::size_t i = 0; i < later_half; ++i) {
-    far_.push_back(near_[i]);
-    std::push_heap(far_.begin(), far_.end(), Later{});
-  }
+  for (std::size_t i = 0; i < later_half; ++i) push_far(near_[i].at, near_[i].actor, near_[i].arg, near_[i].what, near_[i].sequence);
   std::copy(near_.begin() + later_half, near_.begin() + static_cast<std::ptrdiff_t>(near_size_), near_.begin());
   near_size_ -= later_half;
 }
@@ -87,37 +59,8 @@ void EventQueue::refill() {
     std::pop_heap(far_.begin(), far_.end(), Later{});
     near_[near_size_++] = far_.back();
   }
+  far_at_ = far_.empty() ? kNever : far_.front().at;
   std::reverse(near_.begin(), near_.begin() + static_cast<std::ptrdiff_t>(near_size_));
-}
-
-void EventQueue::pop_and_fire() {
-  firing_ = true;
-  fire_next();
-  firing_ = false;
-}
-
-/// Part of the loops that call it. REQUIRES: not empty, firing_.
-[[gnu::always_inline]] inline void EventQueue::fire_next() {
-  const Event& first = near_[--near_size_];
-  now_ = first.at;
-  ++processed_;
-  Actor* actor = first.actor;
-  std::uint64_t arg = first.arg;
-  std::uint32_t what = first.what;
-  if (near_size_ == 0 && !far_.empty()) refill();
-  if (!actor) {
-    Lane& lane = *reinterpret_cast<Lane*>(static_cast<std::uintptr_t>(arg));
-    const Lane::Entry& entry = lane.ring_[lane.head_];
-    actor = &lane.actor_;
-    arg = entry.arg;
-    what = entry.what;
-    lane.head_ = (lane.head_ + 1) & lane.mask_;
-    if (--lane.size_ != 0) {
-      const Lane::Entry& next = lane.ring_[lane.head_];
-      insert_aged(next.at, lane, next.sequence);
-    }
-  }
-  actor->fire(what, arg);
 }
 
 // -- the kernel ---------------------------------------------------------------------------------------------------------
@@ -135,9 +78,7 @@ void EventQueue::leave() {
   arm();
 }
 
-/// Whether the path may go to `at`.
-bool EventQueue::may_reach(Ps at) {
-  if (at < bound_ || (at == bound_ && reaching_)) return true;
+bool EventQueue::kernel_lets_reach(Ps at) {
   if (!run_ahead_) return false;
   ask_kernel();
   return at < bound_ || (at == bound_ && reaching_);
@@ -178,11 +119,13 @@ void EventQueue::wake() {
   armed_at_ = kNever;
   enter();
   for (;;) {
-    firing_ = true;
-    while (!empty() && (next_at() <= now_ || (!somebody_ready() && may_reach(next_at())))) fire_next();
-    firing_ = false;
-    if (!somebody_ready()) break;
-    pass_on();
+    if (!empty() && (next_at() <= now_ || (!somebody_ready() && may_reach(next_at())))) {
+      pop_and_fire();
+    } else if (somebody_ready()) {
+      pass_on();
+    } else {
+      break;
+    }
   }
   leave();
 }

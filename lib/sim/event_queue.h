@@ -15,6 +15,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstdint>
 #include <cstring>
 #include <exception>
@@ -87,7 +88,11 @@ class EventQueue : public sc_core::sc_module {
   }
 
   /// REQUIRES: at >= now(). Equal times are processed in the order of posting.
-  void post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg = 0);
+  void post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg = 0) {
+    assert(at >= now());
+    insert(at, &actor, arg, what, sequence_++);
+    if (!inside_) arm();
+  }
 
   /// Notifies a kernel event at the path's time now(): the only way out of the path to a SystemC process. An actor that
   /// notifies an event itself may find that the path has run past it.
@@ -131,7 +136,9 @@ class EventQueue : public sc_core::sc_module {
   void enter();
   void leave();
   void wake();
-  bool may_reach(Ps at);
+  /// Whether the path may go to `at`.
+  bool may_reach(Ps at) { return at < bound_ || (at == bound_ && reaching_) || kernel_lets_reach(at); }
+  bool kernel_lets_reach(Ps at);
   void ask_kernel();
   void suspend();
   void pass_on();
@@ -139,15 +146,28 @@ class EventQueue : public sc_core::sc_module {
   void make_ready(Strand& strand);
   bool somebody_ready() const { return ready_next_ != ready_.size(); }
   // By values: an Event put together in memory and copied from there at once waits for its parts to arrive.
-  void insert(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence);
+  void insert(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
+    if (at >= far_at_) return push_far(at, actor, arg, what, sequence);
+    // The newest of equal times goes behind them: it has the highest sequence number.
+    Event* slot = near_.data() + near_size_++;
+    for (; slot != near_.data() && slot[-1].at <= at; --slot) *slot = slot[-1];
+    place(*slot, at, actor, arg, what, sequence);
+  }
   void insert_aged(Ps at, Lane& lane, std::uint32_t sequence);
-  void place(Event& slot, Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence);
+  void place(Event& slot, Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
+    slot.at = at;
+    slot.actor = actor;
+    slot.arg = arg;
+    slot.what = what;
+    slot.sequence = sequence;
+    if (near_size_ > kNear) spill();
+  }
+  void push_far(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence);
   void spill();
   void refill();
   bool empty() const { return near_size_ == 0; }
   Ps next_at() const { return near_[near_size_ - 1].at; }
-  void pop_and_fire();
-  void fire_next();
+  inline void pop_and_fire();
   void arm();
 
   const bool run_ahead_;
@@ -166,6 +186,7 @@ class EventQueue : public sc_core::sc_module {
   static constexpr std::size_t kNear = 48;
   std::array<Event, kNear + 1> near_;
   std::size_t near_size_ = 0;
+  Ps far_at_ = kNever;          ///< of the soonest in far_
   std::vector<Event> far_;
   std::vector<Strand*> ready_;  ///< to go on, from ready_next_
   std::size_t ready_next_ = 0;
@@ -220,5 +241,26 @@ class Lane {
   std::size_t mask_, head_ = 0, size_ = 0;
   Ps last_ = 0;
 };
+
+inline void EventQueue::pop_and_fire() {
+  const Event first = near_[--near_size_];
+  now_ = first.at;
+  ++processed_;
+  firing_ = true;
+  if (near_size_ == 0 && far_at_ != kNever) refill();
+  if (first.actor) {
+    first.actor->fire(first.what, first.arg);
+  } else {
+    Lane& lane = *reinterpret_cast<Lane*>(static_cast<std::uintptr_t>(first.arg));
+    const Lane::Entry entry = lane.ring_[lane.head_];
+    lane.head_ = (lane.head_ + 1) & lane.mask_;
+    if (--lane.size_ != 0) {
+      const Lane::Entry& next = lane.ring_[lane.head_];
+      insert_aged(next.at, lane, next.sequence);
+    }
+    lane.actor_.fire(entry.what, entry.arg);
+  }
+  firing_ = false;
+}
 
 }  // namespace iovirt::sim

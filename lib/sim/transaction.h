@@ -74,7 +74,7 @@ struct RequesterExtension : tlm::tlm_extension<RequesterExtension> {
     pasid = kNoPasid;
     address_type = AddressType::untranslated;
     kind = TlpKind::memory;
-    execute = privileged = no_snoop = relaxed_ordering = false;
+    execute = privileged = no_write = exclusive = no_snoop = relaxed_ordering = false;
     tag = 0;
     ledger = nullptr;
     packet = 0;

@@ -17,9 +17,9 @@ Llc::Llc(std::uint64_t bytes, unsigned ways, unsigned ddio_ways)
     : sets_(static_cast<unsigned>(bytes / kLineBytes / ways)), ways_(ways), ddio_ways_(ddio_ways) {
   assert(ways >= 1 && ways <= 32 && ddio_ways <= ways && sets_ >= 1);
   shift_ = std::has_single_bit(sets_) ? static_cast<unsigned>(std::countr_zero(sets_)) : kNone;
-  tags_.assign(static_cast<std::size_t>(sets_) * ways_, kInvalid);
-  used_.assign(tags_.size(), 0);
-  dirty_.assign(sets_, 0);
+  blocks_per_set_ = (2 * ways_ + 1 + 15) / 16;
+  blocks_.resize(sets_ * blocks_per_set_);
+  clear();
 }
 
 Llc::Place Llc::place(std::uint64_t address) const {
@@ -29,7 +29,7 @@ Llc::Place Llc::place(std::uint64_t address) const {
 }
 
 unsigned Llc::find(Place at) const {
-  const std::uint32_t* tags = &tags_[static_cast<std::size_t>(at.set) * ways_];
+  const std::uint32_t* tags = this->tags(at.set);
   unsigned way = 0;
 #ifdef __SSE2__  // most lookups go through all ways
   const __m128i wanted = _mm_set1_epi32(static_cast<int>(at.tag));
@@ -45,29 +45,31 @@ unsigned Llc::find(Place at) const {
 }
 
 void Llc::touch(Place at, unsigned way, bool write) {
-  used_[static_cast<std::size_t>(at.set) * ways_ + way] = ++clock_;
-  if (write) dirty_[at.set] |= 1u << way;
+  used(at.set)[way] = ++clock_;
+  if (write) dirty(at.set) |= 1u << way;
 }
 
 Llc::Outcome Llc::fill(Place at, unsigned ways, bool write) {
-  const std::size_t base = static_cast<std::size_t>(at.set) * ways_;
+  std::uint32_t* const tags = this->tags(at.set);
+  const std::uint32_t* const used = this->used(at.set);
   unsigned victim = 0;
   std::uint32_t oldest = 0;
   for (unsigned way = 0; way < ways; ++way) {
-    if (tags_[base + way] == kInvalid) {
+    if (tags[way] == kInvalid) {
       victim = way;
       break;
     }
-    const std::uint32_t age = clock_ - used_[base + way];
+    const std::uint32_t age = clock_ - used[way];
     if (age >= oldest) {
       oldest = age;
       victim = way;
     }
   }
   const std::uint32_t bit = 1u << victim;
-  const bool wrote_back = tags_[base + victim] != kInvalid && (dirty_[at.set] & bit) != 0;
-  tags_[base + victim] = at.tag;
-  dirty_[at.set] &= ~bit;
+  std::uint32_t& dirty = this->dirty(at.set);
+  const bool wrote_back = tags[victim] != kInvalid && (dirty & bit) != 0;
+  tags[victim] = at.tag;
+  dirty &= ~bit;
   touch(at, victim, write);
   return {false, wrote_back};
 }
@@ -85,8 +87,8 @@ Llc::Outcome Llc::device_write(std::uint64_t address) {
   const unsigned way = find(at);
   if (ddio_ways_ == 0) {
     if (way == kNone) return {false, true};
-    tags_[static_cast<std::size_t>(at.set) * ways_ + way] = kInvalid;
-    dirty_[at.set] &= ~(1u << way);
+    tags(at.set)[way] = kInvalid;
+    dirty(at.set) &= ~(1u << way);
     return {true, true};
   }
   if (way == kNone) return fill(at, ddio_ways_, true);
@@ -105,8 +107,11 @@ Llc::Outcome Llc::core_access(std::uint64_t address, bool write) {
 bool Llc::contains(std::uint64_t address) const { return find(place(address)) != kNone; }
 
 void Llc::clear() {
-  std::fill(tags_.begin(), tags_.end(), kInvalid);
-  std::fill(dirty_.begin(), dirty_.end(), 0);
+  for (std::uint32_t set = 0; set < sets_; ++set) {
+    std::fill_n(tags(set), ways_, kInvalid);
+    std::fill_n(used(set), ways_, 0);
+    dirty(set) = 0;
+  }
 }
 
 }  // namespace iovirt::memory

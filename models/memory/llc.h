@@ -46,11 +46,20 @@ class Llc {
   void touch(Place at, unsigned way, bool write);
   Outcome fill(Place at, unsigned ways, bool write);
 
+  // Of a set, side by side, since a simulated cache is larger than the host's: a tag (line / sets) a way, when it was last
+  // used a way, and which are dirty, a bit a way.
+  struct alignas(64) Block {
+    std::uint32_t words[16];
+  };
+  std::uint32_t* tags(std::uint32_t set) { return blocks_[std::size_t{set} * blocks_per_set_].words; }
+  const std::uint32_t* tags(std::uint32_t set) const { return blocks_[std::size_t{set} * blocks_per_set_].words; }
+  std::uint32_t* used(std::uint32_t set) { return tags(set) + ways_; }
+  std::uint32_t& dirty(std::uint32_t set) { return tags(set)[2 * ways_]; }
+
   unsigned sets_, ways_, ddio_ways_;
-  unsigned shift_;                    // log2 of sets_, or kNone
-  std::vector<std::uint32_t> tags_;   // line / sets, way by way
-  std::vector<std::uint32_t> used_;   // when last used
-  std::vector<std::uint32_t> dirty_;  // a bit a way, per set
+  unsigned shift_;  // log2 of sets_, or kNone
+  std::size_t blocks_per_set_;
+  std::vector<Block> blocks_;
   std::uint32_t clock_ = 0;
 };
 

@@ -108,29 +108,30 @@ Ps Memory::device_write(std::uint64_t address, std::uint64_t bytes, Ps now) {
   return last_write_commit_;
 }
 
-Ps Memory::cpu_access(std::uint64_t address, std::uint64_t bytes, bool write) {
-  const Ps now = queue_.now();
-  Ps total = 0;
-  Ps slowest = 0;  // of the group of lines that overlap
-  unsigned in_group = 0;
-  for (std::uint64_t line = first_line(address); line < end_line(address, bytes); ++line) {
-    const Llc::Outcome outcome = llc_.core_access(line * kLineBytes, write);
-    Ps cost = llc_latency_;
-    if (outcome.hit) {
-      ++counters_.core_line_hits;
-    } else {
-      ++counters_.core_line_misses;
-      cost += fetch(line, now) - now;
-      if (outcome.wrote_back) write_back(line, now);
-    }
-    slowest = std::max(slowest, cost);
-    if (++in_group == parallelism_) {
-      total += slowest;
-      slowest = 0;
-      in_group = 0;
-    }
+Ps Memory::cpu_line(std::uint64_t line, bool write) {
+  const Llc::Outcome outcome = llc_.core_access(line * kLineBytes, write);
+  if (outcome.hit) {
+    ++counters_.core_line_hits;
+    return llc_latency_;
   }
-  return total + slowest;
+  ++counters_.core_line_misses;
+  const Ps now = queue_.now();
+  const Ps cost = llc_latency_ + fetch(line, now) - now;
+  if (outcome.wrote_back) write_back(line, now);
+  return cost;
+}
+
+Ps Memory::cpu_access(std::uint64_t address, std::uint64_t bytes, bool write) {
+  const std::uint64_t end = end_line(address, bytes);
+  std::uint64_t line = first_line(address);
+  if (line + 1 == end) return cpu_line(line, write);
+  Ps total = 0;
+  while (line < end) {
+    Ps slowest = 0;  // of the lines that overlap
+    for (unsigned in_group = 0; in_group < parallelism_ && line < end; ++in_group) slowest = std::max(slowest, cpu_line(line++, write));
+    total += slowest;
+  }
+  return total;
 }
 
 tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {

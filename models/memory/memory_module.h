@@ -60,6 +60,7 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   void serve(std::uint32_t id, tlm::tlm_generic_payload& payload, Ps now);
   Ps device_read(std::uint64_t address, std::uint64_t bytes, Ps now, bool exclusive);
   Ps device_write(std::uint64_t address, std::uint64_t bytes, Ps now);
+  Ps cpu_line(std::uint64_t line, bool write);
   Ps fetch(std::uint64_t line, Ps now);
   Ps write_back(std::uint64_t line, Ps now);
   bool contains(std::uint64_t address, std::uint64_t bytes) const { return store_ != nullptr || ram_.contains(address, bytes); }

@@ -160,6 +160,7 @@ void Core::write(std::uint32_t offset, std::uint32_t value) {
   if (pvt_access(offset, vf, reg)) return vf_write(vf, reg, value);
   if (const Table* table = table_at(offset, index)) {
     table->values[index] = value & table->writable;
+    p_.l2.registers_changed();
     return;
   }
   bank_.write(offset, 4, value);
@@ -257,6 +258,7 @@ void Core::clear() {
   const MacAddress& mac = board_.mac();
   for (unsigned i = 0; i < 4; ++i) f.ral[0] |= static_cast<std::uint32_t>(mac[i]) << (8 * i);
   f.rah[0] = static_cast<std::uint32_t>(mac[4] | mac[5] << 8) | kRahValid;
+  p_.l2.registers_changed();
   psrtype_low_.fill(0);
   psrtype_high_.fill(0);
   reta_.fill(0);
@@ -272,7 +274,10 @@ void Core::start_link() {
   p_.host.start_timer(p_.host.now() + ns_to_ps(p_.config.link_up_ns), timers::kLinkUp, ++link_epoch_);
 }
 
-void Core::filters_changed() { rx_.pump(); }
+void Core::filters_changed() {
+  p_.l2.registers_changed();
+  rx_.pump();
+}
 
 void Core::timer(std::uint32_t what, std::uint64_t arg) {
   switch (what) {

@@ -71,7 +71,7 @@ std::uint32_t L2Switch::by_address(const FrameHeader& header, bool& known) const
   return pools;
 }
 
-std::uint32_t L2Switch::from_wire(const FrameHeader& header) const {
+std::uint32_t L2Switch::decide_from_wire(const FrameHeader& header) const {
   bool known = false;
   if (!pools_enabled()) {
     if ((r_.rctl & kRctlVfe) != 0 && header.vlan) {
@@ -98,14 +98,15 @@ std::uint32_t L2Switch::from_wire(const FrameHeader& header) const {
   return pools;
 }
 
-L2Switch::Sent L2Switch::from_pool(unsigned pool, const FrameHeader& header) const {
+L2Switch::Sent L2Switch::decide_from_pool(unsigned pool, const FrameHeader& header) const {
+  if (spoofed(pool, header)) return {.spoofed = true, .wire = false};
   if (!pools_enabled() || (r_.dtxswc & kDtxswcLoopbackEnable) == 0) return {};
   bool known = false;
   std::uint32_t pools = by_address(header, known) & vlan_pools(header) & all_pools_;
   const bool to_itself = (DtxswcLocalLoopback::get(r_.dtxswc) >> pool & 1) != 0;
   const bool local = known && !header.multicast() && pools != 0;
   if (!to_itself) pools &= ~(1u << pool);
-  return {pools, !local};
+  return {.pools = pools, .wire = !local};
 }
 
 bool L2Switch::too_long(unsigned pool, std::size_t bytes, bool tagged) const {

@@ -5,8 +5,9 @@
 // The buffer is one FIFO for all queues: a frame whose queue has no descriptor and may not drop holds up the rest.
 #pragma once
 
-#include <deque>
 #include <vector>
+
+#include <boost/container/stable_vector.hpp>
 
 #include "lib/timed_resource.h"
 #include "models/nic/descriptor_ring.h"
@@ -84,9 +85,9 @@ class RxPath {
 
   Parts& p_;
   std::vector<Queue> queues_;
-  std::deque<Slot> slots_;
+  boost::container::stable_vector<Slot> slots_;
   std::vector<std::uint32_t> idle_slots_;
-  std::deque<Batch> batches_;
+  boost::container::stable_vector<Batch> batches_;
   std::vector<std::uint32_t> idle_batches_;
   pcie::Ring<std::uint32_t> on_wire_, pipeline_, fifo_;
   std::vector<std::uint8_t> scratch_;

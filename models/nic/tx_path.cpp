@@ -301,12 +301,12 @@ void TxPath::switch_out(std::uint32_t index) {
   const unsigned pool = slot.queue % kPools;
   tag(slot);
   const FrameHeader header = *parse_header(slot.frame.bytes);
-  if (p_.l2.spoofed(pool, header)) {
+  const L2Switch::Sent to = p_.l2.from_pool(pool, header);
+  if (to.spoofed) {
     wvbr_ |= 1u << slot.queue;
     p_.interrupts.other_cause(kIcrDoutSync);
     return drop(index, Drop::spoofed);
   }
-  const L2Switch::Sent to = p_.l2.from_pool(pool, header);
   auto& port = p_.statistics.port;
   auto& f = p_.statistics.pool[pool];
   const auto octets = static_cast<std::uint32_t>(slot.frame.bytes.size() + kFcsBytes);

@@ -7,8 +7,9 @@
 
 #include <array>
 #include <utility>
-#include <deque>
 #include <vector>
+
+#include <boost/container/stable_vector.hpp>
 
 #include "lib/timed_resource.h"
 #include "models/nic/descriptor_ring.h"
@@ -95,7 +96,7 @@ class TxPath {
   Parts& p_;
   RxPath& rx_;
   std::vector<Queue> queues_;
-  std::deque<Slot> slots_;
+  boost::container::stable_vector<Slot> slots_;
   std::vector<std::uint32_t> idle_slots_;
   pcie::Ring<std::uint32_t> reading_, pipeline_, to_wire_;
   std::vector<igb::Descriptor> run_;

@@ -17,6 +17,11 @@ bool CreditedLink::Credits::take(Ps now) {
   return true;
 }
 
+std::optional<CreditedLink::Launch> CreditedLink::launch_at_once(const Tlp& tlp, Ps now) {
+  if (tlp.flow != Flow::completion && !credits(tlp.flow).take(std::max(now, free_))) return std::nullopt;
+  return launch(tlp, now, now);
+}
+
 void CreditedLink::queue(const Tlp& tlp, Ps now) {
   if (tlp.flow == Flow::nonposted) {
     reads_.push({tlp, now, ordered_queued_});
@@ -33,25 +38,25 @@ std::optional<CreditedLink::Launch> CreditedLink::next(Ps now) {
   if (!reads_.empty() && reads_.front().barrier <= ordered_sent_ && credits(Flow::nonposted).take(start)) {
     const Waiting waiting = reads_.front();
     reads_.pop();
-    return launch(waiting, now);
+    return launch(waiting.tlp, waiting.since, now);
   }
   if (!ordered_.empty() && (ordered_.front().tlp.flow == Flow::completion || credits(Flow::posted).take(start))) {
     const Waiting waiting = ordered_.front();
     ordered_.pop();
     ++ordered_sent_;
-    return launch(waiting, now);
+    return launch(waiting.tlp, waiting.since, now);
   }
   return std::nullopt;
 }
 
-CreditedLink::Launch CreditedLink::launch(const Waiting& waiting, Ps now) {
-  const Ps could = std::max(waiting.since, free_);
+CreditedLink::Launch CreditedLink::launch(const Tlp& tlp, Ps since, Ps now) {
+  const Ps could = std::max(since, free_);
   const Ps start = std::max(now, free_);
   stalled_ += start - could;
-  free_ = start + timing_.time(waiting.tlp.wire_bytes);
-  bytes_ += waiting.tlp.wire_bytes;
+  free_ = start + timing_.time(tlp.wire_bytes);
+  bytes_ += tlp.wire_bytes;
   ++tlps_;
-  return {waiting.tlp.handle, waiting.tlp.flow, free_};
+  return {tlp.handle, tlp.flow, free_};
 }
 
 Ps CreditedLink::wake_at() const {

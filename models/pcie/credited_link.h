@@ -37,6 +37,10 @@ class CreditedLink {
     credits_[1].limit = nonposted_credits;
   }
 
+  /// Nothing waits.
+  bool idle() const { return ordered_.empty() && reads_.empty(); }
+  /// `tlp` claims the wire at once. None: it must be queued. REQUIRES: idle().
+  std::optional<Launch> launch_at_once(const Tlp& tlp, Ps now);
   void queue(const Tlp& tlp, Ps now);
   /// The next TLP to claim the wire at `now`; call until none.
   std::optional<Launch> next(Ps now);
@@ -61,7 +65,7 @@ class CreditedLink {
     Ring<Ps> returning;
     bool take(Ps now);
   };
-  Launch launch(const Waiting& waiting, Ps now);
+  Launch launch(const Tlp& tlp, Ps since, Ps now);
   Credits& credits(Flow flow) { return credits_[flow == Flow::posted ? 0 : 1]; }
 
   LinkTiming timing_;

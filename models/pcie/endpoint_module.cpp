@@ -256,13 +256,13 @@ void Endpoint::send_message(unsigned index, const Msix::Message& message, Notice
   ext.tag = kMessageTag;
   ext.ledger = ledger_;
   ext.notice = notice;
-  send(payload, index);
+  send(payload, ext, index);
 }
 
 // -- DMA ------------------------------------------------------------------------------------------------------------
 
-void Endpoint::send(tlm::tlm_generic_payload& payload, unsigned index) {
-  sim::TransactionPool::extension(payload).requester = bdf(index);
+void Endpoint::send(tlm::tlm_generic_payload& payload, sim::RequesterExtension& ext, unsigned index) {
+  ext.requester = bdf(index);
   tlm::tlm_phase phase = tlm::BEGIN_REQ;
   sc_core::sc_time delay = queue_.delay();
   tlp_out->nb_transport_fw(payload, phase, delay);
@@ -301,13 +301,25 @@ void Endpoint::dma_read(unsigned index, std::uint64_t address, std::uint32_t byt
   issue_reads();
 }
 
-void Endpoint::issue_reads() {
+// No limit is below 128 bytes (7.5.3.4): for less there is no need to look.
+
+unsigned Endpoint::read_limit(std::uint32_t bytes) const {
+  if (bytes <= 128) return 128;
   const Express* express = functions_[0]->express();
-  const unsigned mrrs = express ? express->mrrs() : 512;
+  return express ? express->mrrs() : 512;
+}
+
+unsigned Endpoint::write_limit(std::uint32_t bytes) const {
+  if (bytes <= 128) return 128;
+  const Express* express = functions_[0]->express();
+  return express ? express->mps() : 128;
+}
+
+void Endpoint::issue_reads() {
   while (!waiting_reads_.empty() && tags_in_use_ < settings_.read_tags) {
     const std::uint32_t slot = waiting_reads_.front();
     Transfer& t = transfers_[slot];
-    const unsigned piece = next_piece(t.address + t.issued, t.bytes - t.issued, mrrs);
+    const unsigned piece = next_piece(t.address + t.issued, t.bytes - t.issued, read_limit(t.bytes));
     auto& payload = pool_.acquire(tlm::TLM_READ_COMMAND, t.address + t.issued, piece);
     auto& ext = sim::TransactionPool::extension(payload);
     ext.tag = slot | static_cast<std::uint64_t>(t.issued) << 32;
@@ -322,7 +334,7 @@ void Endpoint::issue_reads() {
     if (t.issued == t.bytes) waiting_reads_.pop();
     ++tags_in_use_;
     ++counters_.reads;
-    send(payload, function);
+    send(payload, ext, function);
   }
 }
 
@@ -335,8 +347,7 @@ void Endpoint::dma_write(unsigned index, std::uint64_t address, std::span<const 
     queue_.post(now(), clock_, kRefused, slot);
     return;
   }
-  const Express* express = functions_[0]->express();
-  const unsigned mps = express ? express->mps() : 128;
+  const unsigned mps = write_limit(size);
   for (std::uint32_t sent = 0; sent < size;) {
     const unsigned piece = next_piece(address + sent, size - sent, mps);
     auto& payload = pool_.acquire(tlm::TLM_WRITE_COMMAND, address + sent, piece);
@@ -350,7 +361,7 @@ void Endpoint::dma_write(unsigned index, std::uint64_t address, std::span<const 
     ext.last = packet.last && sent == size;
     ext.mark(Stage::nic, now());
     ++counters_.writes;
-    send(payload, index);
+    send(payload, ext, index);
   }
 }
 
@@ -387,7 +398,7 @@ tlm::tlm_sync_enum Endpoint::completed(tlm::tlm_generic_payload& payload, tlm::t
     payload.release();
     if (t.done == t.bytes) finish_read(slot, {t.data.data(), t.bytes});
   }
-  issue_reads();
+  if (!waiting_reads_.empty()) issue_reads();
   return tlm::TLM_COMPLETED;
 }
 

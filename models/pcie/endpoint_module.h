@@ -143,8 +143,10 @@ class Endpoint : public sc_core::sc_module {
   void release_pending(unsigned index);
   void send_message(unsigned index, const Msix::Message& message, NoticeId notice);
   bool may_master(unsigned index);
+  unsigned read_limit(std::uint32_t bytes) const;
+  unsigned write_limit(std::uint32_t bytes) const;
   void issue_reads();
-  void send(tlm::tlm_generic_payload& payload, unsigned index);
+  void send(tlm::tlm_generic_payload& payload, sim::RequesterExtension& ext, unsigned index);
   std::uint32_t take_transfer(unsigned index, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag,
                               PacketSpan packet, bool read);
   void finish_read(std::uint32_t slot, std::span<const std::uint8_t> bytes);

@@ -9,8 +9,6 @@
 #include <cstring>
 #include <string>
 
-#include "models/pcie/credited_link.h"
-
 namespace iovirt::pcie {
 namespace {
 
@@ -172,15 +170,27 @@ tlm::tlm_sync_enum RootComplex::from_device(int index, tlm::tlm_generic_payload&
   Port& port = *ports_[static_cast<unsigned>(index)];
   const bool write = payload.is_write();
   const unsigned bytes = write ? kWriteOverheadBytes + payload.get_data_length() : kReadRequestBytes;
-  port.up.queue({handle_of(payload), bytes, write ? Flow::posted : Flow::nonposted}, queue_.now());
-  pump(port);
+  send_up(port, handle_of(payload), bytes, write ? Flow::posted : Flow::nonposted);
   return accepted(phase);
 }
 
-void RootComplex::pump(Port& port) {
+void RootComplex::send_up(Port& port, std::uint64_t handle, std::uint32_t wire_bytes, Flow flow) {
   const Ps now = queue_.now();
-  while (const auto tlp = port.up.next(now))
-    queue_.post(tlp->end + propagation_ + latency_, *this, what(kUpArrived, port.index), tlp->handle);
+  if (port.up.idle()) {
+    if (const auto tlp = port.up.launch_at_once({handle, wire_bytes, flow}, now)) return on_its_way(port, *tlp);
+  }
+  port.up.queue({handle, wire_bytes, flow}, now);
+  pump(port);
+}
+
+void RootComplex::on_its_way(Port& port, const CreditedLink::Launch& tlp) {
+  queue_.post(tlp.end + propagation_ + latency_, *this, what(kUpArrived, port.index), tlp.handle);
+}
+
+void RootComplex::pump(Port& port) {
+  if (port.up.idle()) return;
+  const Ps now = queue_.now();
+  while (const auto tlp = port.up.next(now)) on_its_way(port, *tlp);
   const Ps wake = port.up.wake_at();
   if (wake < port.credit_wake) {
     port.credit_wake = wake;
@@ -200,24 +210,27 @@ void RootComplex::arrived(Port& port, std::uint64_t handle) {
       return;
     }
   }
+  if (port.held.empty() && port.writes_done == port.writes_forwarded) return goes_on(handle);
   port.held.push({handle, port.writes_forwarded});
   release_held(port);
+}
+
+/// A read, or a completion towards a core, that has waited for the port's earlier writes.
+void RootComplex::goes_on(std::uint64_t handle) {
+  if (!is_completion(handle)) return forward(payload_of(handle));
+  const std::uint32_t slot = slot_of(handle);
+  const bool ok = mmio_[slot].onward->is_response_ok();
+  if (ok)
+    finish(slot, tlm::TLM_OK_RESPONSE);
+  else
+    finish_absent(slot, mmio_[slot].config ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
 }
 
 void RootComplex::release_held(Port& port) {
   while (!port.held.empty() && port.held.front().barrier <= port.writes_done) {
     const std::uint64_t handle = port.held.front().handle;
     port.held.pop();
-    if (!is_completion(handle)) {
-      forward(payload_of(handle));
-      continue;
-    }
-    const std::uint32_t slot = slot_of(handle);
-    const bool ok = mmio_[slot].onward->is_response_ok();
-    if (ok)
-      finish(slot, tlm::TLM_OK_RESPONSE);
-    else
-      finish_absent(slot, mmio_[slot].config ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    goes_on(handle);
   }
 }
 
@@ -386,8 +399,7 @@ tlm::tlm_sync_enum RootComplex::device_answered(int index, tlm::tlm_generic_payl
     return tlm::TLM_COMPLETED;
   }
   const unsigned bytes = payload.is_read() && payload.is_response_ok() ? payload.get_data_length() : 0;
-  port.up.queue({handle_of(slot), kCompletionOverheadBytes + bytes, Flow::completion}, queue_.now());
-  pump(port);
+  send_up(port, handle_of(slot), kCompletionOverheadBytes + bytes, Flow::completion);
   return tlm::TLM_COMPLETED;
 }
 

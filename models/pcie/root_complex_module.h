@@ -27,6 +27,7 @@
 #include "lib/sim/event_queue.h"
 #include "lib/sim/transaction.h"
 #include "models/pcie/config.h"
+#include "models/pcie/credited_link.h"
 #include "models/pcie/function.h"
 #include "models/pcie/link_timing.h"
 
@@ -78,8 +79,11 @@ class RootComplex : public sc_core::sc_module, private sim::Actor {
   Ps claim_down(Port& port, std::uint32_t wire_bytes);
   void finish(std::uint32_t slot, tlm::tlm_response_status status);
   void finish_absent(std::uint32_t slot, tlm::tlm_response_status status);
+  void send_up(Port& port, std::uint64_t handle, std::uint32_t wire_bytes, Flow flow);
+  void on_its_way(Port& port, const CreditedLink::Launch& tlp);
   void pump(Port& port);
   void arrived(Port& port, std::uint64_t handle);
+  void goes_on(std::uint64_t handle);
   void forward(tlm::tlm_generic_payload& payload);
   void release_held(Port& port);
 

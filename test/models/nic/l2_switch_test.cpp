@@ -37,7 +37,7 @@ struct Switch {
     return L2Switch(r, 8).from_pool(pool, *parse_header(frame_bytes(destination, kMac0 + pool, 64, 0, vlan)));
   }
   bool spoofed(unsigned pool, std::uint64_t source, int vlan = -1) const {
-    return L2Switch(r, 8).spoofed(pool, *parse_header(frame_bytes(kPeer, source, 64, 0, vlan)));
+    return L2Switch(r, 8).from_pool(pool, *parse_header(frame_bytes(kPeer, source, 64, 0, vlan))).spoofed;
   }
   void hash(std::array<std::uint32_t, 128>& table, std::uint64_t mac) const {
     const auto index = (mac & 0xff) << 4 | (mac >> 8 & 0xff) >> 4;
@@ -283,4 +283,36 @@ TEST_CASE("frames beyond a pool's limit are dropped for it alone") {
   CHECK(rx1.poll().size() == 996);
   CHECK(rx1.poll().empty());
   CHECK(bench.core.read(ROC) == 1);
+}
+
+TEST_CASE("what the switch remembers of an address is forgotten when its registers change") {
+  NicBench bench;
+  bench.open_pools(2);
+  bench.core.write(DTXSWC, kDtxswcLoopbackEnable);
+  RxDriver rx(bench, 1);
+  rx.refill(8);
+  TxDriver tx(bench, 0);
+  const auto frame = frame_bytes(kMac0 + 1, kMac0, 100);
+  tx.send(frame);
+  bench.settle();
+  CHECK(rx.poll() == frame);
+  CHECK(bench.sent.empty());
+  const std::uint32_t mac1 = bench.core.read(RAH(1));
+  bench.core.write(RAH(1), 0);
+  tx.send(frame);
+  bench.settle();
+  CHECK(rx.poll().empty());
+  CHECK(bench.sent.size() == 1);
+  bench.receive(frame);
+  bench.settle();
+  CHECK(rx.poll().empty());
+  bench.core.write(RAH(1), mac1);
+  bench.receive(frame);
+  bench.settle();
+  CHECK(rx.poll() == frame);
+  bench.core.write(DTXSWC, bench.core.read(DTXSWC) | static_cast<std::uint32_t>(DtxswcMacSpoof::of(1)));
+  bench.core.write(RAH(0), 0);
+  tx.send(frame);
+  bench.settle();
+  CHECK(bench.core.read(WVBR) == 1);
 }

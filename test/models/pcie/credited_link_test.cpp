@@ -82,13 +82,36 @@ TEST_CASE("no order of PCIe is ever broken and nothing is lost, whatever the cre
   Ps known = 0;
   Ps last_end = 0;
   std::size_t launched = 0;
+  const auto check = [&](const CreditedLink::Launch& launch) {
+    REQUIRE(launch.end > last_end);
+    last_end = launch.end;
+    const auto handle = static_cast<std::size_t>(launch.handle);
+    REQUIRE_FALSE(gone[handle]);
+    for (std::size_t before = handle >= 40 ? handle - 40 : 0; before < handle; ++before) {
+      if (gone[before]) continue;
+      // Only a read can have been passed, and not by a read.
+      if (flows[before] != Flow::nonposted || flows[handle] == Flow::nonposted) FAIL("handle " << handle << " passed " << before);
+    }
+    gone[handle] = true;
+    ++launched;
+    if (launch.flow == Flow::completion) return;
+    const unsigned kind = launch.flow == Flow::posted ? 0 : 1;
+    REQUIRE(++in_flight[kind] <= (kind == 0 ? posted_limit : read_limit));
+    to_return.push_back(launch.flow);
+  };
   for (unsigned step = 0; step < 20000 || launched < flows.size(); ++step) {
     now += random() % 30'000;
     if (step < 20000 && random() % 2) {
       const Flow flow = static_cast<Flow>(random() % 3);
       flows.push_back(flow);
       gone.push_back(false);
-      link.queue({flows.size() - 1, static_cast<std::uint32_t>(24 + random() % 256), flow}, now);
+      const CreditedLink::Tlp tlp{flows.size() - 1, static_cast<std::uint32_t>(24 + random() % 256), flow};
+      std::optional<CreditedLink::Launch> launch;
+      if (link.idle() && random() % 2) launch = link.launch_at_once(tlp, now);
+      if (launch)
+        check(*launch);
+      else
+        link.queue(tlp, now);
     }
     if (!to_return.empty() && random() % 2) {
       known = std::max(known, now + random() % 50'000);
@@ -96,23 +119,7 @@ TEST_CASE("no order of PCIe is ever broken and nothing is lost, whatever the cre
       --in_flight[to_return.back() == Flow::posted ? 0 : 1];
       to_return.pop_back();
     }
-    while (const auto launch = link.next(now)) {
-      REQUIRE(launch->end > last_end);
-      last_end = launch->end;
-      const auto handle = static_cast<std::size_t>(launch->handle);
-      REQUIRE_FALSE(gone[handle]);
-      for (std::size_t before = handle >= 40 ? handle - 40 : 0; before < handle; ++before) {
-        if (gone[before]) continue;
-        // Only a read can have been passed, and not by a read.
-        if (flows[before] != Flow::nonposted || flows[handle] == Flow::nonposted) FAIL("handle " << handle << " passed " << before);
-      }
-      gone[handle] = true;
-      ++launched;
-      if (launch->flow == Flow::completion) continue;
-      const unsigned kind = launch->flow == Flow::posted ? 0 : 1;
-      REQUIRE(++in_flight[kind] <= (kind == 0 ? posted_limit : read_limit));
-      to_return.push_back(launch->flow);
-    }
+    while (const auto launch = link.next(now)) check(*launch);
     REQUIRE(link.wake_at() > now);
   }
 }
