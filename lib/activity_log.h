@@ -87,6 +87,7 @@ class ActivityLog {
   void weave_marks(Ps at, std::vector<Piece>& taken);
   /// Number of the segment that `time` lies in. REQUIRES: not before the oldest.
   std::uint64_t find(Ps time) const;
+  std::uint64_t search(Ps time) const;
   Totals totals_at(Ps time) const;
   const Segment& segment(std::uint64_t number) const { return ring_[number % kHistory]; }
   const Segment& newest() const { return segment(appended_ - 1); }
@@ -96,6 +97,7 @@ class ActivityLog {
   std::vector<Mark> marks_;            ///< in time order; empty unless somebody traces
   std::uint64_t appended_ = 0;         ///< segments ever appended and not taken back; the newest is appended_ - 1
   std::uint64_t oldest_ = 0;           ///< the first that is still in the ring
+  mutable std::uint64_t found_ = 0;    ///< what find() gave last
   Ps end_ = 0;
   Activity current_ = Activity::idle;
   Totals totals_{};

@@ -5,7 +5,8 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
+#include <memory>
+#include <utility>
 
 namespace iovirt::pcie {
 
@@ -17,23 +18,26 @@ class Ring {
   T& front() { return items_[head_]; }
   const T& front() const { return items_[head_]; }
   void push(const T& item) {
-    if (size_ == items_.size()) grow();
-    items_[(head_ + size_++) & (items_.size() - 1)] = item;
+    if (size_ == capacity_) grow();
+    items_[(head_ + size_++) & (capacity_ - 1)] = item;
   }
   void pop() {
-    head_ = (head_ + 1) & (items_.size() - 1);
+    head_ = (head_ + 1) & (capacity_ - 1);
     --size_;
   }
 
  private:
   void grow() {
-    std::vector<T> larger(items_.empty() ? 16 : items_.size() * 2);
-    for (std::size_t i = 0; i < size_; ++i) larger[i] = items_[(head_ + i) & (items_.size() - 1)];
-    items_.swap(larger);
+    const std::size_t capacity = capacity_ == 0 ? 16 : capacity_ * 2;
+    std::unique_ptr<T[]> larger(new T[capacity]);
+    for (std::size_t i = 0; i < size_; ++i) larger[i] = items_[(head_ + i) & (capacity_ - 1)];
+    items_ = std::move(larger);
+    capacity_ = capacity;
     head_ = 0;
   }
 
-  std::vector<T> items_;  // size 0 or a power of two
+  std::unique_ptr<T[]> items_;
+  std::size_t capacity_ = 0;  // 0 or a power of two
   std::size_t head_ = 0, size_ = 0;
 };
 
