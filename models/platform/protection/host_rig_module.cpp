@@ -30,7 +30,7 @@ class HostRig::EcamAccess final : public pcie::ConfigAccess {
 };
 
 HostRig::HostRig(const Config& given)
-    : machine(given, {}, 1),
+    : machine(given, {}, {.free_ports = 1}),
       config(machine.config()),
       scheduler("scheduler", config.software.costs, machine.cores),
       kernel(config.software.costs, scheduler, kKernelImage, machine.core_memory.ram_bytes(), config.pcie.ecam_base),

@@ -57,6 +57,8 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   void set_irq_line(unsigned pin, bool level);
   /// Host-physical address of the posted-interrupt descriptor; 0 without APICv.
   std::uint64_t posted_descriptor() const { return posted_address_; }
+  /// Host-physical address of the VMCS. Valid after create().
+  std::uint64_t vmcs() const { return vmcs_; }
   /// The posted-interrupt wake-up vector came: runs the vCPU if something is posted.
   void posted_wakeup();
 
@@ -124,6 +126,7 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   std::uint64_t msr_bitmap_ = 0;
   std::uint64_t apic_page_ = 0;
   std::uint64_t posted_address_ = 0;
+  std::uint64_t vmcs_ = 0;
   std::unique_ptr<cpu::GuestState> state_;
   std::unique_ptr<cpu::LocalApic> apic_;
   cpu::IoApic io_apic_;
