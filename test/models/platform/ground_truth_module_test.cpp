@@ -105,8 +105,16 @@ TEST_CASE("an idle guest goes to sleep once for each interrupt it waits for") {
 }
 
 TEST_CASE("back-to-back transmission through virtio kicks rarely with event idx, often without") {
-  const Settings settings = stream(1000, "tx") + Settings{"traffic.rate_pps=line"};
-  const RunResult with = run(Mode::virtio, settings), without = run(Mode::virtio, settings + Settings{"virtio.event_idx=false"});
-  CHECK(with.accesses.device_writes <= 140);  // traced: 0.04 to 0.14 a packet
-  CHECK(without.accesses.device_writes >= 2 * with.accesses.device_writes);  // traced: 0.64 to 1.00
+  // Traced: 0.04 to 0.14 a packet with it, 0.64 to 1.00 without, by how much the backend leaves waiting. Without it each
+  // used frame interrupts: where interrupts cost exits (no APICv, as where this was traced), or the guest and the backend
+  // share a core, that slows the guest down until the backend keeps up and wants every kick.
+  const Settings settings = stream(1000, "tx") + Settings{"traffic.rate_pps=line"}, flags = {"virtio.event_idx=false"};
+  const Settings as_traced = settings + Settings{"virtio.backend=qemu", "cpu.apicv=false"}, shared = settings + Settings{"cpu.cores=2"};
+  for (Mode mode : {Mode::virtio, Mode::vmdq}) {
+    INFO(platform::name_of(mode));
+    CHECK(run(mode, as_traced).accesses.device_writes <= 140);
+    CHECK(run(mode, as_traced + flags).accesses.device_writes >= 250);
+    CHECK(run(mode, shared).accesses.device_writes <= 140);
+    CHECK(run(mode, shared + flags).accesses.device_writes >= 640);
+  }
 }
