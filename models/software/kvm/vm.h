@@ -42,6 +42,8 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   // -- address space ----------------------------------------------------------------------------------------------
   std::uint64_t memory_base() const { return memory_base_; }  ///< host-physical address of guest-physical 0
   std::uint64_t memory_bytes() const { return options_.memory_bytes; }
+  /// For instrumentation, which costs nothing; software goes through a core.
+  std::uint8_t* host_ram() const { return memory_.ram(); }
   /// Accesses to [gpa, gpa + bytes) go to user space.
   void add_region(std::uint64_t gpa, std::uint64_t bytes, UserDevice& device, unsigned region);
   /// A write to `gpa` only signals; the exit is handled in the kernel. `signal` runs on the vCPU's thread.

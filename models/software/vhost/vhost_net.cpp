@@ -138,6 +138,21 @@ bool VhostNet::send(const virtio::Chain& chain) {
   return true;
 }
 
+void VhostNet::each_waiting(GuestMemoryPeek& memory, const std::function<void(std::uint64_t frame)>& visit) const {
+  virtio::DeviceQueue ahead = tx_.seen_through(memory);
+  virtio::Chain chain;
+  while (ahead.pop(chain) == Pop::chain) {
+    std::uint32_t header_left = kNetHeaderBytes;
+    for (const virtio::Segment& segment : chain.readable) {
+      if (header_left < segment.bytes) {
+        if (const auto frame = memory_.to_host(segment.address + header_left, 1)) visit(*frame);
+        break;
+      }
+      header_left -= segment.bytes;
+    }
+  }
+}
+
 // -- receive: to the guest ------------------------------------------------------------------------------------------------
 
 void VhostNet::serve_rx(unsigned budget) {

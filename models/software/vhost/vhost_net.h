@@ -14,6 +14,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 
 #include "models/software/host_net/backend_port.h"
 #include "models/software/vhost/guest_memory.h"
@@ -53,6 +54,8 @@ class VhostNet {
   /// Both queues end; a frame in the works is lost.
   void stop();
   void notify(unsigned queue) { kicked_[queue & 1] = true; }
+  /// The host-physical addresses of the frames that wait in the transmit queue, their first bytes. Costs nothing.
+  void each_waiting(GuestMemoryPeek& memory, const std::function<void(std::uint64_t frame)>& visit) const;
   /// The worker was moved to another core.
   void run_on(cpu::Cpu& cpu);
 

@@ -30,6 +30,7 @@ VirtioNicFunction::VirtioNicFunction(const virtio::Config& config, const MacAddr
       vm_(vm),
       port_(port),
       backend_(config.backend),
+      peek_(vm.host_ram(), memory_),
       transport_(virtio::net_identity(config, mac), *this),
       vhost_(kernel.scheduler().cpu(worker_core), memory_, port, personality_of(config.backend, kernel.costs()), *this) {
   memory_.add(0, vm_.memory_bytes(), vm_.memory_base());
@@ -43,6 +44,9 @@ void VirtioNicFunction::queue_enabled(unsigned queue, const virtio::QueueLayout&
 }
 
 void VirtioNicFunction::notify(unsigned queue) {
+  // Until now the frames waited for the vCPU, which was on its way here; from now on for the worker, perhaps elsewhere.
+  if (queue == virtio::kNetTransmitQueue)
+    vhost_.each_waiting(peek_, [&cpu = kernel_.cpu()](std::uint64_t frame) { cpu.charge(cpu.packet_at(frame)); });
   vhost_.notify(queue);
   kernel_.scheduler().wake(*thread_);
 }

@@ -48,6 +48,7 @@ class VirtioNicFunction final : public GuestPciFunction, private virtio::Transpo
   HostPort& port_;
   virtio::Backend backend_;
   GuestMemoryMap memory_;
+  GuestMemoryPeek peek_;
   virtio::PciTransport transport_;
   VhostNet vhost_;
   HostThread* thread_ = nullptr;
