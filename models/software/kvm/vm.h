@@ -53,10 +53,11 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   void map_device(std::uint64_t gpa, std::uint64_t host_physical, std::uint64_t bytes);
 
   // -- interrupts ---------------------------------------------------------------------------------------------------
-  /// An MSI of a virtual device (irqfd, KVM_SIGNAL_MSI): from any host context on any core.
-  void signal_msi(const MsiMessage& message);
-  /// A pin of the in-kernel I/O APIC.
-  void set_irq_line(unsigned pin, bool level);
+  /// An MSI of a virtual device (irqfd, KVM_SIGNAL_MSI): from any host context on any core. Returns when the interrupt is at
+  /// the vCPU's core: as one sent to it, or as the wake-up of its thread.
+  Ps signal_msi(const MsiMessage& message);
+  /// A pin of the in-kernel I/O APIC. Returns the same.
+  Ps set_irq_line(unsigned pin, bool level);
   /// Host-physical address of the posted-interrupt descriptor; 0 without APICv.
   std::uint64_t posted_descriptor() const { return posted_address_; }
   /// Host-physical address of the VMCS. Valid after create().
@@ -106,8 +107,9 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   // interrupts
   void io_apic_send(unsigned pin, const cpu::InterruptMessage& message, std::uint64_t address,
                     std::uint32_t data) override;
-  void deliver(std::uint8_t vector, bool level);
-  void kick();
+  Ps deliver(std::uint8_t vector, bool level);
+  /// Returns when the vCPU's core learns of it.
+  Ps kick();
   bool interrupt_pending();
   void sync_posted_interrupts(cpu::VmxCpu& cpu);
 
@@ -141,6 +143,7 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   std::uint32_t primary_controls_ = 0;
   std::uint32_t pin_controls_ = 0;
   std::uint64_t injected_ = 0;
+  Ps pin_arrival_ = 0;  ///< of the interrupt that the I/O APIC sent last
 };
 
 }  // namespace iovirt::software

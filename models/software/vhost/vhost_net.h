@@ -37,7 +37,8 @@ class VhostEvents {
   virtual ~VhostEvents() = default;
   /// An interrupt for the queue (irqfd).
   virtual void signal(unsigned queue) = 0;
-  /// This frame is about to be announced by the receive queue's next interrupt, if one is needed. Costs nothing.
+  /// This frame has been charged to the host and is about to be announced by the receive queue's next interrupt, if one is
+  /// needed. Costs nothing.
   virtual void delivering(PacketId) {}
   /// The driver broke the queue: it is served no more until the device is reset.
   virtual void broken(unsigned queue, virtio::RingError error) = 0;
