@@ -54,7 +54,7 @@ struct Config {
     visit("frequency_mhz", self.frequency_mhz,
           {.unit = "mhz", .doc = "core and TSC frequency", .min = 100, .max = 10'000});
     visit("quantum_ns", self.quantum_ns,
-          {.unit = "ns", .doc = "how far a core may run ahead of the kernel; memory that cores share is ordered to within it", .min = 1, .max = 10'000});
+          {.unit = "ns", .doc = "how far a core may run ahead of the kernel; memory that cores share is ordered to within it where no fence says more", .min = 1, .max = 10'000});
     visit("apic_timer_tick_ns", self.apic_timer_tick_ns,
           {.unit = "ns", .doc = "period of the APIC timer's input clock before division", .min = 1, .max = 1'000});
     visit("exit_cycles", self.exit_cycles,

@@ -57,6 +57,7 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
   CpuidResult cpuid(std::uint32_t leaf, std::uint32_t subleaf) override;
   void hlt() override;
   void pause() override;
+  void fence() override { synchronise(); }
   std::uint64_t vmcall(std::uint64_t number, std::uint64_t argument) override;
   void compute(std::uint64_t cycles) override { spend(cycles_to_ps(cycles, config_.frequency_mhz)); }
   void cli() override { enabled() = false; }

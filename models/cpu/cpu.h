@@ -48,6 +48,10 @@ class Cpu {
   /// sti; hlt: sleeps until an interrupt has been taken.
   virtual void hlt() = 0;
   virtual void pause() = 0;
+  /// MFENCE: what others did to shared memory before this moment is seen after it, and what follows they see not before
+  /// it. Without one, memory that cores share is ordered to within cpu.quantum_ns only. Its cycles belong to the profile's
+  /// cost of whatever it is part of.
+  virtual void fence() = 0;
   virtual std::uint64_t vmcall(std::uint64_t number, std::uint64_t argument) = 0;
   /// Work that touches no device: time passes, interrupts are taken on the way when enabled.
   virtual void compute(std::uint64_t cycles) = 0;

@@ -26,9 +26,9 @@ nic::Config with_mac(nic::Config config, const MacAddress& mac) {
 
 }  // namespace
 
-Machine::Machine(const Config& config, const std::vector<MacAddress>& macs, unsigned free_ports)
-    : config_(for_ports(config, macs.size() + free_ports)),
-      queue("queue"),
+Machine::Machine(const Config& config, const std::vector<MacAddress>& macs, const MachineOptions& options)
+    : config_(for_ports(config, macs.size() + options.free_ports)),
+      queue("queue", options.run_ahead),
       memory("memory", config_.memory, queue),
       core_memory(memory),
       root_complex("root_complex", config_.pcie, queue, pool),
@@ -36,7 +36,10 @@ Machine::Machine(const Config& config, const std::vector<MacAddress>& macs, unsi
       cores("cores", config_.cpu, queue, pool, core_memory, ledger) {
   root_complex.dma_out.bind(iommu.dma_in);
   root_complex.chipset_out.bind(iommu.regs);
-  iommu.mem_out.bind(memory.dma_in);
+  if (options.join_memory)
+    options.join_memory(iommu.mem_out, memory);
+  else
+    iommu.mem_out.bind(memory.dma_in);
   iommu.interrupt_out.bind(cores.interrupt_in);
   for (unsigned i = 0; i < cores.size(); ++i) cores.core(i).mmio_out.bind(root_complex.mmio_in);
   for (std::size_t i = 0; i < macs.size(); ++i) {

@@ -4,6 +4,7 @@
 // The hardware of a run: every model and the sockets between them; no software.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -21,10 +22,19 @@
 
 namespace iovirt::platform {
 
+struct MachineOptions {
+  /// Root ports without a NIC, for devices of the caller's.
+  unsigned free_ports = 0;
+  /// False: the queue's plain form, one kernel event for each of its own. The machine is the same, only slower.
+  bool run_ahead = true;
+  /// Binds mem_out to dma_in, by way of what the caller puts between. Empty: directly.
+  std::function<void(iommu::Iommu::InitiatorSocket& mem_out, memory::Memory& memory)> join_memory;
+};
+
 class Machine {
  public:
-  /// A port for each of `macs`, with a NIC whose NVM holds it, and `free_ports` more for devices of the caller's.
-  Machine(const Config& config, const std::vector<MacAddress>& macs, unsigned free_ports = 0);
+  /// A port for each of `macs`, with a NIC whose NVM holds it.
+  Machine(const Config& config, const std::vector<MacAddress>& macs, const MachineOptions& options = {});
 
   const Config& config() const { return config_; }
   /// Every model's counters, since the machine was made: set-up included.

@@ -21,10 +21,17 @@ class Progress {
   virtual void update(std::uint64_t packets_done, std::uint64_t packets_total, Ps simulated) = 0;
 };
 
+struct RunOptions {
+  /// A new one: the run's first packets are shown to it; the caller commits it. The results are the same.
+  Trace* trace = nullptr;
+  /// False: the event queue does not run ahead of the SystemC kernel. Slower; the results are the same, which tests check.
+  bool run_ahead = true;
+};
+
 /// Builds the machine for `mode`, runs `traffic` through it and reports. REQUIRES: the configuration has been checked
-/// for the mode (LoadedConfig::check_mode) and the traffic prepared for config.vms. In mode native a "VM" is a process. May be called again and again.
-/// With `trace`, a new one, the run's first packets are shown to it; the caller commits it. The results are the same.
+/// for the mode (LoadedConfig::check_mode) and the traffic prepared for config.vms. In mode native a "VM" is a process.
+/// May be called again and again.
 RunResult run_mode(const Config& config, Mode mode, const software::Traffic& traffic, Progress& progress,
-                   Trace* trace = nullptr);
+                   const RunOptions& options = {});
 
 }  // namespace iovirt::platform

@@ -155,9 +155,10 @@ void start_trace(Trace& trace, Machine& machine, Ps now) {
 
 }  // namespace
 
-RunResult run_mode(const Config& config, Mode mode, const software::Traffic& traffic, Progress& progress, Trace* trace) {
+RunResult run_mode(const Config& config, Mode mode, const software::Traffic& traffic, Progress& progress, const RunOptions& options) {
   sim::Simulation simulation;
-  Machine machine(config, nic_macs(mode, config.vms));
+  Trace* const trace = options.trace;
+  Machine machine(config, nic_macs(mode, config.vms), {.run_ahead = options.run_ahead});
   World world("world", machine, traffic, config.vms, progress);
   Server server(machine, world, config.vms);
   const std::unique_ptr<Rig> rig = make_rig(mode, server);

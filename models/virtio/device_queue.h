@@ -77,6 +77,12 @@ class DeviceQueue {
   Pop pop(Chain& chain);
   /// Takes back the most recent pop, whose chain was not pushed.
   void unpop() { --next_avail_; }
+  /// The same queue as it is now, read through `memory`: to look ahead with pop(). Give it nothing back.
+  DeviceQueue seen_through(MemoryPort& memory) const {
+    DeviceQueue copy = *this;
+    copy.memory_ = &memory;
+    return copy;
+  }
   /// Nothing to pop. Looks at the driver's index only when all it has shown before was taken.
   bool empty() { return !has_available(); }
   /// The driver need not notify (2.7.10): with event idx, nothing is written and the event index stays behind.

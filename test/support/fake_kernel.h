@@ -64,6 +64,7 @@ class FakeCpu : public cpu::Cpu {
   cpu::CpuidResult cpuid(std::uint32_t, std::uint32_t) override { return {}; }
   void hlt() override { note("HLT"); }
   void pause() override {}
+  void fence() override {}
   std::uint64_t vmcall(std::uint64_t, std::uint64_t) override { return 0; }
   void compute(std::uint64_t n) override;
   void cli() override { interrupts_ = false; }

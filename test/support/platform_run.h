@@ -37,7 +37,7 @@ inline std::string command_of(Mode mode, const Settings& settings) {
 }
 
 /// The run, whatever came out of it. May be called again and again.
-inline platform::RunResult run_unchecked(Mode mode, const Settings& settings) {
+inline platform::RunResult run_unchecked(Mode mode, const Settings& settings, const platform::RunOptions& options = {}) {
   struct : platform::Progress {
     void update(std::uint64_t, std::uint64_t, Ps) override {}
   } nobody;
@@ -45,13 +45,13 @@ inline platform::RunResult run_unchecked(Mode mode, const Settings& settings) {
   for (const std::string& setting : settings) request.assignments.emplace_back(setting, "the test");
   const platform::LoadedConfig loaded(request);
   loaded.check_mode(mode);
-  return platform::run_mode(loaded.config(), mode, loaded.traffic(), nobody);
+  return platform::run_mode(loaded.config(), mode, loaded.traffic(), nobody, options);
 }
 
 /// A run whose books balance.
-inline platform::RunResult run(Mode mode, const Settings& settings) {
+inline platform::RunResult run(Mode mode, const Settings& settings, const platform::RunOptions& options = {}) {
   INFO(command_of(mode, settings));
-  platform::RunResult result = run_unchecked(mode, settings);
+  platform::RunResult result = run_unchecked(mode, settings, options);
   REQUIRE(platform::check(result) == std::vector<std::string>{});
   return result;
 }

@@ -44,7 +44,7 @@ Outcome call(std::vector<std::string> arguments, bool terminal = false, Change c
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   outcome.status = cli::run(static_cast<int>(argv.size()), argv.data(), {out, err, terminal},
                             [&](const platform::Config&, platform::Mode mode, const software::Traffic& traffic, platform::Progress& progress,
-                                Trace*) {
+                                const platform::RunOptions&) {
                               outcome.modes.push_back(mode);
                               auto run = pretend(mode, traffic, progress);
                               change(run);

@@ -94,7 +94,7 @@ int simulate(const Options& options, const std::vector<Mode>& modes, const platf
     for (Mode mode : modes) {
       progress.begin(mode, runs.size() + 1, modes.size());
       try {
-        runs.push_back(run_mode(loaded.config(), mode, traffic, progress, trace ? &*trace : nullptr));
+        runs.push_back(run_mode(loaded.config(), mode, traffic, progress, {.trace = trace ? &*trace : nullptr}));
       } catch (const std::invalid_argument&) {
         throw;
       } catch (const std::exception& error) {

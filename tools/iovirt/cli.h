@@ -16,7 +16,7 @@ inline constexpr int kSimulationError = 1;  ///< the simulation found an error
 inline constexpr int kUsageError = 2;       ///< bad usage or configuration
 
 using RunMode = std::function<platform::RunResult(const platform::Config&, platform::Mode, const software::Traffic&, platform::Progress&,
-                                                      Trace*)>;
+                                                      const platform::RunOptions&)>;
 
 struct Streams {
   std::ostream& out;

@@ -45,7 +45,7 @@ class Emulated final : public GuestRig {
       guest.create();
       software::HostPort& tap = bridge_->add_tap(software::vm_mac(i));
       nics_.push_back(std::make_unique<software::EmulatedNicFunction>(model, software::vm_mac(i), server_.kernel, guest.vm,
-                                                                     tap, Guest::kIntxPin, server_.world));
+                                                                     tap, Guest::kIntxPin, server_.world, server_.machine.ledger));
       nics_[i]->set_thread(*loops_[i]);
       tap.set_notify([this, i] { server_.scheduler.wake(*loops_[i]); });
       server_.scheduler.wake(*loops_[i]);

@@ -32,7 +32,8 @@ class VirtioRig : public GuestRig {
     Guest& guest = *guests_[i];
     guest.create();
     nics_.push_back(std::make_unique<software::VirtioNicFunction>(server_.config.virtio, software::vm_mac(i), server_.kernel,
-                                                                 guest.vm, port, server_.worker_core(i)));
+                                                                 guest.vm, port, server_.worker_core(i),
+                                                                 server_.machine.ledger));
     nics_[i]->set_thread(*workers_[i]);
     port.set_notify([this, i] {
       if (nics_[i]->vhost().has_work()) server_.scheduler.wake(*workers_[i]);

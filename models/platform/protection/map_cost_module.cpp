@@ -6,6 +6,7 @@
 #include "lib/sim/simulation.h"
 #include "models/platform/protection/host_rig_module.h"
 #include "models/platform/protection/map_cost.h"
+#include "models/software/host/dma_mapping.h"
 
 namespace iovirt::platform {
 namespace {
@@ -66,7 +67,8 @@ class Ring {
 
 MapCost measure_map_cost(const std::string& name, const Config& config) {
   sim::Simulation simulation;
-  HostRig rig(config);
+  Machine machine(config, {}, {.free_ports = 1});
+  HostRig rig(machine);
   MapCost cost{name, rig.config, {}, {}, kMapCostPages};
   rig.run([&] {
     Ring ring(rig);

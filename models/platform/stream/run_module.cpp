@@ -10,6 +10,7 @@
 #include "models/platform/stream/fast_and_safe.h"
 #include "models/platform/stream/nic_module.h"
 #include "models/platform/stream/receiver.h"
+#include "models/software/host/dma_mapping.h"
 
 namespace iovirt::platform::stream {
 namespace {
@@ -24,10 +25,11 @@ struct Counts {
 
 }  // namespace
 
-Result run(const platform::Config& machine, const Config& config) {
+Result run(const platform::Config& given, const Config& config) {
   sim::Simulation simulation;
+  Machine machine(given, {}, {.free_ports = 1});
   HostRig rig(machine);
-  Nic nic("stream_nic", config, rig.machine.cores.size(), machine.nic.pcie_generation, machine.nic.pcie_width, rig.machine.queue,
+  Nic nic("stream_nic", config, rig.machine.cores.size(), given.nic.pcie_generation, given.nic.pcie_width, rig.machine.queue,
           rig.machine.pool);
   rig.plug(nic);
   Receivers receivers(rig.kernel, config);

@@ -64,13 +64,15 @@ std::uint16_t VirtioRing::add(std::initializer_list<Buffer> buffers, bool device
   cpu().store(ring_.avail_ring(avail_), 2, head);
   ++avail_;
   ++added_;
-  cpu().store(ring_.avail_idx(), 2, avail_);  // after the entry: the device may look at any time
+  cpu().fence();  // after the entry: the device may look at any time
+  cpu().store(ring_.avail_idx(), 2, avail_);
   return head;
 }
 
 bool VirtioRing::kick_prepare() {
   const auto before = static_cast<std::uint16_t>(avail_ - added_);
   added_ = 0;
+  cpu().fence();
   if (event_idx_) {
     const auto event = static_cast<std::uint16_t>(cpu().load(ring_.avail_event(), 2));
     return virtio::need_event(event, avail_, before);
@@ -109,6 +111,7 @@ void VirtioRing::disable_callback() {
   avail_flags_ |= virtio::kAvailNoInterrupt;
   // Once the event index was passed the device stays silent by itself until the driver moves it.
   if (event_triggered_) return;
+  cpu().fence();
   if (event_idx_)
     cpu().store(ring_.used_event(), 2, 0);
   else
@@ -116,6 +119,7 @@ void VirtioRing::disable_callback() {
 }
 
 void VirtioRing::allow_callbacks() {
+  cpu().fence();
   event_triggered_ = false;
   if (!(avail_flags_ & virtio::kAvailNoInterrupt)) return;
   avail_flags_ &= static_cast<std::uint16_t>(~virtio::kAvailNoInterrupt);

@@ -28,8 +28,8 @@ void Vm::create() {
   msr_bitmap_ = kernel_.allocate(kPage, kPage);
   apic_page_ = kernel_.allocate(kPage, kPage);
   if (config_.apicv) posted_address_ = kernel_.allocate(64, 64);
-  const std::uint64_t vmcs = kernel_.allocate(kPage, kPage);
-  state_ = std::make_unique<cpu::GuestState>(vmcs, bytes_at<cpu::vmcs_layout::kRegionBytes>(vmcs));
+  vmcs_ = kernel_.allocate(kPage, kPage);
+  state_ = std::make_unique<cpu::GuestState>(vmcs_, bytes_at<cpu::vmcs_layout::kRegionBytes>(vmcs_));
   state_->host = this;
   state_->ram_base = memory_base_;
   state_->ram_bytes = options_.memory_bytes;

@@ -42,6 +42,8 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   // -- address space ----------------------------------------------------------------------------------------------
   std::uint64_t memory_base() const { return memory_base_; }  ///< host-physical address of guest-physical 0
   std::uint64_t memory_bytes() const { return options_.memory_bytes; }
+  /// For instrumentation, which costs nothing; software goes through a core.
+  std::uint8_t* host_ram() const { return memory_.ram(); }
   /// Accesses to [gpa, gpa + bytes) go to user space.
   void add_region(std::uint64_t gpa, std::uint64_t bytes, UserDevice& device, unsigned region);
   /// A write to `gpa` only signals; the exit is handled in the kernel. `signal` runs on the vCPU's thread.
@@ -51,12 +53,15 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   void map_device(std::uint64_t gpa, std::uint64_t host_physical, std::uint64_t bytes);
 
   // -- interrupts ---------------------------------------------------------------------------------------------------
-  /// An MSI of a virtual device (irqfd, KVM_SIGNAL_MSI): from any host context on any core.
-  void signal_msi(const MsiMessage& message);
-  /// A pin of the in-kernel I/O APIC.
-  void set_irq_line(unsigned pin, bool level);
+  /// An MSI of a virtual device (irqfd, KVM_SIGNAL_MSI): from any host context on any core. Returns when the interrupt is at
+  /// the vCPU's core: as one sent to it, or as the wake-up of its thread.
+  Ps signal_msi(const MsiMessage& message);
+  /// A pin of the in-kernel I/O APIC. Returns the same.
+  Ps set_irq_line(unsigned pin, bool level);
   /// Host-physical address of the posted-interrupt descriptor; 0 without APICv.
   std::uint64_t posted_descriptor() const { return posted_address_; }
+  /// Host-physical address of the VMCS. Valid after create().
+  std::uint64_t vmcs() const { return vmcs_; }
   /// The posted-interrupt wake-up vector came: runs the vCPU if something is posted.
   void posted_wakeup();
 
@@ -102,8 +107,9 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   // interrupts
   void io_apic_send(unsigned pin, const cpu::InterruptMessage& message, std::uint64_t address,
                     std::uint32_t data) override;
-  void deliver(std::uint8_t vector, bool level);
-  void kick();
+  Ps deliver(std::uint8_t vector, bool level);
+  /// Returns when the vCPU's core learns of it.
+  Ps kick();
   bool interrupt_pending();
   void sync_posted_interrupts(cpu::VmxCpu& cpu);
 
@@ -124,6 +130,7 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   std::uint64_t msr_bitmap_ = 0;
   std::uint64_t apic_page_ = 0;
   std::uint64_t posted_address_ = 0;
+  std::uint64_t vmcs_ = 0;
   std::unique_ptr<cpu::GuestState> state_;
   std::unique_ptr<cpu::LocalApic> apic_;
   cpu::IoApic io_apic_;
@@ -136,6 +143,7 @@ class Vm final : private cpu::VmExitHandler, private cpu::IoApicSink {
   std::uint32_t primary_controls_ = 0;
   std::uint32_t pin_controls_ = 0;
   std::uint64_t injected_ = 0;
+  Ps pin_arrival_ = 0;  ///< of the interrupt that the I/O APIC sent last
 };
 
 }  // namespace iovirt::software

@@ -234,26 +234,25 @@ bool Vm::interrupt_pending() {
 
 // -- interrupts into the guest ------------------------------------------------------------------------------------------
 
-void Vm::signal_msi(const MsiMessage& message) {
+Ps Vm::signal_msi(const MsiMessage& message) {
   kernel_.cpu().compute(kernel_.costs().kvm_inject_cycles);
   const auto decoded = cpu::InterruptMessage::from_msi(message.address, message.data);
-  deliver(decoded.vector, decoded.level);
+  return deliver(decoded.vector, decoded.level);
 }
 
-void Vm::set_irq_line(unsigned pin, bool level) {
+Ps Vm::set_irq_line(unsigned pin, bool level) {
   kernel_.cpu().compute(kernel_.costs().kvm_inject_cycles);
+  pin_arrival_ = kernel_.cpu().now();
   io_apic_.set_pin(pin, level);
+  return pin_arrival_;
 }
 
 void Vm::io_apic_send(unsigned, const cpu::InterruptMessage& message, std::uint64_t, std::uint32_t) {
-  deliver(message.vector, message.level);
+  pin_arrival_ = deliver(message.vector, message.level);
 }
 
-void Vm::deliver(std::uint8_t vector, bool level) {
-  if (!config_.apicv) {
-    if (apic_->accept(vector, level)) kick();
-    return;
-  }
+Ps Vm::deliver(std::uint8_t vector, bool level) {
+  if (!config_.apicv) return apic_->accept(vector, level) ? kick() : kernel_.cpu().now();
   // A level-triggered vector must tell the I/O APIC at its EOI: its bit in the EOI-exit bitmap.
   const std::uint64_t bit = 1ull << (vector & 63);
   if (((eoi_exits_[vector >> 6] & bit) != 0) != level) {
@@ -266,18 +265,22 @@ void Vm::deliver(std::uint8_t vector, bool level) {
     apic_->page().clear_bit(cpu::apic_reg::tmr, vector);
   cpu::PostedInterruptDescriptor posted(bytes_at<cpu::kPostedDescriptorBytes>(posted_address_));
   const bool notify = posted.post(vector);
-  if (notify || eoi_exits_changed_) kick();
+  return notify || eoi_exits_changed_ ? kick() : kernel_.cpu().now();
 }
 
 // A vCPU in guest mode is interrupted: with posted interrupts the notification does not even make it exit.
-void Vm::kick() {
+Ps Vm::kick() {
   cpu::VmxCpu& here = kernel_.vmx_cpu();
+  const bool elsewhere = here.index() != options_.core;
   if (mode_ == Mode::blocked) {
     kernel_.scheduler().wake(*thread_);
-  } else if (mode_ == Mode::guest && here.index() != options_.core) {
+  } else if (mode_ == Mode::guest && elsewhere) {
     here.wrmsr(cpu::apic_msr::icr, std::uint64_t{options_.core} << 32 | cpu::icr::assert_level::mask |
                                        (config_.apicv && !eoi_exits_changed_ ? kPostedNotificationVector : kRescheduleVector));
+  } else {
+    return here.now();
   }
+  return here.now() + (elsewhere ? config_.ipi_latency_ns * kPsPerNs : 0);
 }
 
 void Vm::posted_wakeup() {

@@ -3,6 +3,8 @@
 
 #include "models/software/qemu/emulated_nic_function.h"
 
+#include <utility>
+
 namespace iovirt::software {
 namespace {
 
@@ -21,7 +23,8 @@ pcie::Identity identity_of(const EmulatedIdentity& id) {
 }  // namespace
 
 EmulatedNicFunction::EmulatedNicFunction(EmulatedModel model, const MacAddress& mac, HostKernel& kernel, Vm& vm,
-                                         HostPort& port, unsigned pin, TrafficBook& book)
+                                         HostPort& port, unsigned pin, TrafficBook& book,
+                                         PacketLedger& ledger)
     : kernel_(kernel),
       vm_(vm),
       port_(port),
@@ -29,7 +32,9 @@ EmulatedNicFunction::EmulatedNicFunction(EmulatedModel model, const MacAddress& 
       pin_(pin),
       nic_(make_emulated_nic(model, *this, mac)),
       config_(identity_of(nic_->identity())),
-      lock_(kernel.scheduler()) {
+      lock_(kernel.scheduler()),
+      ledger_(ledger),
+      notice_(ledger.open_notice()) {
   for (unsigned i = 0; i < 6; ++i) {
     const EmulatedBar& bar = nic_->identity().bars[i];
     if (bar.bytes != 0 && !bar.io) config_.config.add_bar(i, bar.bytes, pcie::BarKind::memory32);
@@ -106,11 +111,25 @@ void EmulatedNicFunction::scatter(std::uint64_t gpa, std::uint32_t frame_offset,
   if (const auto host = memory_.to_host(gpa, bytes)) kernel_.cpu().copy(*host, rx_buffer_ + frame_offset, bytes);
 }
 
+/// The packet is in guest memory: from here on it waits for the interrupt.
+void EmulatedNicFunction::announce(PacketId packet) {
+  kernel_.cpu().charge(packet);
+  ledger_[packet].notice = notice_;
+}
+
 // KVM_IRQ_LINE.
 void EmulatedNicFunction::set_irq(bool level) {
+  // Raised because a frame came, or late, by the device's own timer. Raised by a register write it comes from the guest,
+  // which had it masked: what frames waited until now its core's log says.
+  const bool noticed = level && (receiving_ != 0 || in_timer_);
+  if (noticed) {
+    if (receiving_ != 0) announce(std::exchange(receiving_, 0));
+    ledger_.notice_fired(notice_, kernel_.cpu().now());
+  }
   cpu::ActivityScope scope(kernel_.vmx_cpu(), Activity::host_kernel);
   kernel_.cpu().compute(kernel_.costs().syscall_cycles);
-  vm_.set_irq_line(pin_, level);
+  const Ps arrival = vm_.set_irq_line(pin_, level);
+  if (noticed) ledger_.notice_mark(notice_, Stage::interrupt, arrival);
 }
 
 void EmulatedNicFunction::receive_ready() {
@@ -144,10 +163,12 @@ bool EmulatedNicFunction::receive_one() {
   MacAddress destination;
   const std::uint64_t head = cpu.load(rx_buffer_, 8);
   for (unsigned i = 0; i < 6; ++i) destination[i] = static_cast<std::uint8_t>(head >> (8 * i));
-  if (nic_->receive(destination, frame.bytes) == Reception::delivered)
-    cpu.charge(packet);
-  else
+  receiving_ = packet;
+  if (nic_->receive(destination, frame.bytes) != Reception::delivered)
     book_.dropped(packet);
+  else if (receiving_ != 0)
+    announce(packet);
+  receiving_ = 0;
   return true;
 }
 
@@ -157,7 +178,9 @@ void EmulatedNicFunction::main_loop() {
     lock_.lock();
     if (timer_due_) {
       timer_due_ = false;
+      in_timer_ = true;
       nic_->timer_expired();
+      in_timer_ = false;
     }
     while (receive_one()) kernel_.cond_resched();
     lock_.unlock();

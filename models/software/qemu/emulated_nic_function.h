@@ -20,7 +20,7 @@ class EmulatedNicFunction final : public GuestPciFunction, private EmulatedNicHo
  public:
   /// `pin`: the I/O APIC pin that INTA is routed to.
   EmulatedNicFunction(EmulatedModel model, const MacAddress& mac, HostKernel& kernel, Vm& vm, HostPort& port, unsigned pin,
-                      TrafficBook& book);
+                      TrafficBook& book, PacketLedger& ledger);
 
   /// The main loop, on its own thread; never returns.
   void main_loop();
@@ -43,6 +43,7 @@ class EmulatedNicFunction final : public GuestPciFunction, private EmulatedNicHo
   bool start_timer(Ps delay) override;
 
   bool receive_one();
+  void announce(PacketId packet);
 
   HostKernel& kernel_;
   Vm& vm_;
@@ -59,6 +60,10 @@ class EmulatedNicFunction final : public GuestPciFunction, private EmulatedNicHo
   std::uint32_t gathered_ = 0;
   bool overrun_ = false;
   bool timer_due_ = false;
+  bool in_timer_ = false;
+  PacketLedger& ledger_;
+  NoticeId notice_;          ///< of INTA
+  PacketId receiving_ = 0;   ///< in the device, and not announced yet
 };
 
 }  // namespace iovirt::software

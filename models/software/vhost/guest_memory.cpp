@@ -3,6 +3,7 @@
 
 #include "models/software/vhost/guest_memory.h"
 
+#include <cstring>
 #include <stdexcept>
 
 namespace iovirt::software {
@@ -31,6 +32,12 @@ void GuestMemoryMap::add(std::uint64_t gpa, std::uint64_t bytes, std::uint64_t h
     return;
   }
   regions_.push_back({gpa, bytes, hpa});
+}
+
+bool GuestMemoryPeek::read(std::uint64_t gpa, std::span<std::uint8_t> bytes) {
+  const auto hpa = map_.to_host(gpa, bytes.size());
+  if (hpa) std::memcpy(bytes.data(), ram_ + *hpa, bytes.size());
+  return hpa.has_value();
 }
 
 bool GuestMemoryPort::read(std::uint64_t gpa, std::span<std::uint8_t> bytes) {

@@ -32,6 +32,19 @@ class GuestMemoryMap {
   std::vector<Region> regions_;
 };
 
+/// Guest memory without the machine noticing: for the ledger, which asks what lies where. Not for software.
+class GuestMemoryPeek final : public MemoryPort {
+ public:
+  /// `ram`: the host's, from address 0.
+  GuestMemoryPeek(std::uint8_t* ram, const GuestMemoryMap& map) : ram_(ram), map_(map) {}
+  bool read(std::uint64_t gpa, std::span<std::uint8_t> bytes) override;
+  bool write(std::uint64_t, std::span<const std::uint8_t>) override { return false; }
+
+ private:
+  std::uint8_t* ram_;
+  const GuestMemoryMap& map_;
+};
+
 /// Guest-physical memory through a core, with the time of its loads and stores: small accesses word by word, as a
 /// program would, larger ones as copies.
 class GuestMemoryPort final : public MemoryPort {

@@ -75,6 +75,7 @@ bool VhostNet::serve_tx(unsigned budget) {
   const std::uint32_t epoch = epoch_;
   std::uint64_t bytes = 0;
   bool more = false;
+  cpu_->fence();
   tx_.disable_notify();
   for (unsigned frames = 0;;) {
     if (frames >= budget || bytes >= personality_.byte_weight) {
@@ -84,6 +85,7 @@ bool VhostNet::serve_tx(unsigned budget) {
     const Pop popped = tx_.pop(chain_);
     if (popped == Pop::broken) break;
     if (popped == Pop::empty) {
+      cpu_->fence();
       if (!tx_.enable_notify()) break;  // else one slipped in meanwhile
       tx_.disable_notify();
       continue;
@@ -136,17 +138,34 @@ bool VhostNet::send(const virtio::Chain& chain) {
   return true;
 }
 
+void VhostNet::each_waiting(GuestMemoryPeek& memory, const std::function<void(std::uint64_t frame)>& visit) const {
+  virtio::DeviceQueue ahead = tx_.seen_through(memory);
+  virtio::Chain chain;
+  while (ahead.pop(chain) == Pop::chain) {
+    std::uint32_t header_left = kNetHeaderBytes;
+    for (const virtio::Segment& segment : chain.readable) {
+      if (header_left < segment.bytes) {
+        if (const auto frame = memory_.to_host(segment.address + header_left, 1)) visit(*frame);
+        break;
+      }
+      header_left -= segment.bytes;
+    }
+  }
+}
+
 // -- receive: to the guest ------------------------------------------------------------------------------------------------
 
 void VhostNet::serve_rx(unsigned budget) {
   const std::uint32_t epoch = epoch_;
   std::uint64_t bytes = 0;
+  cpu_->fence();
   rx_.disable_notify();
   for (unsigned frames = 0; !backend_.empty() && frames < budget && bytes < personality_.byte_weight;) {
     const Pop popped = rx_.pop(chain_);
     if (popped == Pop::broken) break;
     if (popped == Pop::empty) {
       if (!rx_.enabled()) break;
+      cpu_->fence();
       if (rx_.enable_notify()) {  // one slipped in meanwhile
         rx_.disable_notify();
         continue;
@@ -228,6 +247,7 @@ void VhostNet::complete(unsigned index, virtio::DeviceQueue& queue) {
     }
     announced_count_ = 0;
   }
+  cpu_->fence();
   queue.publish();
   if (!queue.should_signal()) return;
   cpu_->compute(personality_.signal_cycles);

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 
 #include "models/software/host_net/backend_port.h"
 #include "models/software/vhost/guest_memory.h"
@@ -36,7 +37,8 @@ class VhostEvents {
   virtual ~VhostEvents() = default;
   /// An interrupt for the queue (irqfd).
   virtual void signal(unsigned queue) = 0;
-  /// This frame is about to be announced by the receive queue's next interrupt, if one is needed. Costs nothing.
+  /// This frame has been charged to the host and is about to be announced by the receive queue's next interrupt, if one is
+  /// needed. Costs nothing.
   virtual void delivering(PacketId) {}
   /// The driver broke the queue: it is served no more until the device is reset.
   virtual void broken(unsigned queue, virtio::RingError error) = 0;
@@ -53,6 +55,8 @@ class VhostNet {
   /// Both queues end; a frame in the works is lost.
   void stop();
   void notify(unsigned queue) { kicked_[queue & 1] = true; }
+  /// The host-physical addresses of the frames that wait in the transmit queue, their first bytes. Costs nothing.
+  void each_waiting(GuestMemoryPeek& memory, const std::function<void(std::uint64_t frame)>& visit) const;
   /// The worker was moved to another core.
   void run_on(cpu::Cpu& cpu);
 

@@ -25,13 +25,16 @@ VhostPersonality personality_of(virtio::Backend backend, const Costs& costs) {
 }  // namespace
 
 VirtioNicFunction::VirtioNicFunction(const virtio::Config& config, const MacAddress& mac, HostKernel& kernel, Vm& vm,
-                                     HostPort& port, unsigned worker_core)
+                                     HostPort& port, unsigned worker_core, PacketLedger& ledger)
     : kernel_(kernel),
       vm_(vm),
       port_(port),
       backend_(config.backend),
+      peek_(vm.host_ram(), memory_),
       transport_(virtio::net_identity(config, mac), *this),
-      vhost_(kernel.scheduler().cpu(worker_core), memory_, port, personality_of(config.backend, kernel.costs()), *this) {
+      vhost_(kernel.scheduler().cpu(worker_core), memory_, port, personality_of(config.backend, kernel.costs()), *this),
+      ledger_(ledger),
+      notice_(ledger.open_notice()) {
   memory_.add(0, vm_.memory_bytes(), vm_.memory_base());
 }
 
@@ -43,6 +46,9 @@ void VirtioNicFunction::queue_enabled(unsigned queue, const virtio::QueueLayout&
 }
 
 void VirtioNicFunction::notify(unsigned queue) {
+  // Until now the frames waited for the vCPU, which was on its way here; from now on for the worker, perhaps elsewhere.
+  if (queue == virtio::kNetTransmitQueue)
+    vhost_.each_waiting(peek_, [&cpu = kernel_.cpu()](std::uint64_t frame) { cpu.charge(cpu.packet_at(frame)); });
   vhost_.notify(queue);
   kernel_.scheduler().wake(*thread_);
 }
@@ -54,8 +60,18 @@ void VirtioNicFunction::reset() {
 
 void VirtioNicFunction::message(const virtio::Message& message) { vm_.signal_msi({message.address, message.data}); }
 
+void VirtioNicFunction::delivering(PacketId packet) {
+  ledger_[packet].notice = notice_;
+  delivered_at_ = kernel_.cpu().now();
+}
+
+// On its way as soon as the frames are in the ring: the eventfd, the injection, and what takes it to the vCPU's core.
 void VirtioNicFunction::signal(unsigned queue) {
-  if (const auto interrupt = transport_.interrupt(queue)) vm_.signal_msi({interrupt->address, interrupt->data});
+  const auto interrupt = transport_.interrupt(queue);
+  if (!interrupt) return;
+  if (queue == virtio::kNetReceiveQueue) ledger_.notice_fired(notice_, delivered_at_);
+  const Ps arrival = vm_.signal_msi({interrupt->address, interrupt->data});
+  if (queue == virtio::kNetReceiveQueue) ledger_.notice_mark(notice_, Stage::interrupt, arrival);
 }
 
 void VirtioNicFunction::broken(unsigned, virtio::RingError) {

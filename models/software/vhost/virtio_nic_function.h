@@ -16,7 +16,7 @@ class VirtioNicFunction final : public GuestPciFunction, private virtio::Transpo
  public:
   /// `worker_core`: where work() will run.
   VirtioNicFunction(const virtio::Config& config, const MacAddress& mac, HostKernel& kernel, Vm& vm, HostPort& port,
-                    unsigned worker_core);
+                    unsigned worker_core, PacketLedger& ledger);
 
   /// The worker, on its own thread; never returns.
   void work();
@@ -41,6 +41,7 @@ class VirtioNicFunction final : public GuestPciFunction, private virtio::Transpo
   void message(const virtio::Message& message) override;
   void intx(bool) override {}  // the guest's driver has MSI-X
   void signal(unsigned queue) override;
+  void delivering(PacketId packet) override;
   void broken(unsigned queue, virtio::RingError error) override;
 
   HostKernel& kernel_;
@@ -48,9 +49,13 @@ class VirtioNicFunction final : public GuestPciFunction, private virtio::Transpo
   HostPort& port_;
   virtio::Backend backend_;
   GuestMemoryMap memory_;
+  GuestMemoryPeek peek_;
   virtio::PciTransport transport_;
   VhostNet vhost_;
   HostThread* thread_ = nullptr;
+  PacketLedger& ledger_;
+  NoticeId notice_;      ///< of the receive queue's interrupt
+  Ps delivered_at_ = 0;  ///< the newest frame that it announces
 };
 
 }  // namespace iovirt::software

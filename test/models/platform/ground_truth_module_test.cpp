@@ -104,9 +104,26 @@ TEST_CASE("an idle guest goes to sleep once for each interrupt it waits for") {
   }
 }
 
+TEST_CASE("where the guest is slow beside its device the completion finds it awake, as in the traces") {
+  // QEMU wrote down every access of the traced guests, which slows them down: the e1000's 128 us between interrupts can be
+  // over before the guest gets to HLT. It slept 1.26 times a transaction, for the reply and the tick.
+  const RunResult result = run(Mode::emulated, request_response(kTransactions) + Settings{"cpu.frequency_mhz=400"});
+  CHECK(each(result.accesses.hlt) == Approx(1.26).margin(0.1));
+  CHECK(each(result.interrupts.taken) == Approx(2).margin(0.01));
+  CHECK(each(result.accesses.timer_interrupts) == Approx(0.32).margin(0.1));
+}
+
 TEST_CASE("back-to-back transmission through virtio kicks rarely with event idx, often without") {
-  const Settings settings = stream(1000, "tx") + Settings{"traffic.rate_pps=line"};
-  const RunResult with = run(Mode::virtio, settings), without = run(Mode::virtio, settings + Settings{"virtio.event_idx=false"});
-  CHECK(with.accesses.device_writes <= 140);  // traced: 0.04 to 0.14 a packet
-  CHECK(without.accesses.device_writes >= 2 * with.accesses.device_writes);  // traced: 0.64 to 1.00
+  // Traced: 0.04 to 0.14 a packet with it, 0.64 to 1.00 without, by how much the backend leaves waiting. Without it each
+  // used frame interrupts: where interrupts cost exits (no APICv, as where this was traced), or the guest and the backend
+  // share a core, that slows the guest down until the backend keeps up and wants every kick.
+  const Settings settings = stream(1000, "tx") + Settings{"traffic.rate_pps=line"}, flags = {"virtio.event_idx=false"};
+  const Settings as_traced = settings + Settings{"virtio.backend=qemu", "cpu.apicv=false"}, shared = settings + Settings{"cpu.cores=2"};
+  for (Mode mode : {Mode::virtio, Mode::vmdq}) {
+    INFO(platform::name_of(mode));
+    CHECK(run(mode, as_traced).accesses.device_writes <= 140);
+    CHECK(run(mode, as_traced + flags).accesses.device_writes >= 250);
+    CHECK(run(mode, shared).accesses.device_writes <= 140);
+    CHECK(run(mode, shared + flags).accesses.device_writes >= 640);
+  }
 }

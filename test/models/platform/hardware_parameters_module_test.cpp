@@ -217,7 +217,8 @@ TEST_CASE("a frame's time on the wire is its bits over the line's rate") {
 TEST_CASE("a longer moderation interval means fewer interrupts and a longer wait for each packet") {
   for (Mode mode : platform::kModes) {
     INFO(platform::name_of(mode));
-    const auto results = sweep(mode, stream(400), "software.moderation_us", {"0", "20", "60", "200"});
+    // (QEMU's 8139C+, unlike its e1000, moderates nothing of its own.)
+    const auto results = sweep(mode, stream(400) + Settings{"software.emulated_nic=rtl8139"}, "software.moderation_us", {"0", "20", "60", "200"});
     CHECK(rx_stage(results[0], Stage::moderation) == 0);
     CHECK(results[0].interrupts.msi >= 390);  // one a packet
     check_falls(results, "interrupts of the NIC", [](const RunResult& r) { return r.interrupts.msi; });

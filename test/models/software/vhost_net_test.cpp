@@ -163,6 +163,26 @@ TEST_CASE("a frame from the guest reaches the backend with its bytes and its ide
   }
 }
 
+TEST_CASE("the frames that wait for the worker are those it has not taken, wherever their headers lie, and looking costs nothing") {
+  Bench b;
+  GuestMemoryPeek peek(b.kernel.cpu().memory.data(), b.map);
+  const auto waiting = [&] {
+    std::vector<PacketId> packets;
+    b.vhost.each_waiting(peek, [&](std::uint64_t frame) { packets.push_back(b.kernel.cpu().packet_at(frame)); });
+    return packets;
+  };
+  CHECK(waiting().empty());
+  for (PacketId packet : {7u, 8u, 9u}) REQUIRE(b.send(frame(100), packet, packet == 8 ? 0 : 64));  // 8: a buffer for the header
+  const auto accesses = b.kernel.cpu().ram_accesses;
+  CHECK(waiting() == std::vector<PacketId>{7, 8, 9});
+  CHECK(b.kernel.cpu().ram_accesses == accesses);
+  b.vhost.run_once(2);
+  CHECK(waiting() == std::vector<PacketId>{9});
+  b.work();
+  CHECK(waiting().empty());
+  CHECK(b.errors.empty());
+}
+
 TEST_CASE("request and response through vhost: one kick, two interrupts") {
   for (bool event_idx : {true, false}) {
     virtio::Config config;
