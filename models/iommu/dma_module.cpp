@@ -39,6 +39,7 @@ void Iommu::accept(Payload& payload) {
   request.privileged = extension && extension->privileged;
   request.execute = extension && extension->execute;
   request.no_write = extension && extension->no_write;
+  request.page_request = false;
   request.pasid = extension ? extension->pasid : kNoPasid;
   flight.upstream_address = address;
   flight.downstream_address = address;

@@ -98,6 +98,19 @@ TEST_CASE("a device asks for a page, software maps it and responds, and the devi
 }
 
 TEST_CASE("a device that is refused the page gives up") {
+TEST_CASE("a DMA after a page request is translated like any other") {
+  run(with_pages(), [](AtsBench& bench, Host& host) {
+    host.pages.map(0x7000, kData);
+    bench.device.ask_for_page(0x7000, true, false, true, 7);
+    bench.settle();
+    bench.device.transfer(false, 0x7000);
+    bench.settle();
+    REQUIRE(bench.device.transfers[0].state == State::done);
+    REQUIRE(bench.iommu.statistics().translation_requests == 1);
+    REQUIRE(bench.iommu.statistics().iotlb_misses == 1);
+  });
+}
+
   run(with_pages(), [](AtsBench& bench, Host& host) {
     bench.device.asks_for_pages = true;
     bench.device.transfer(false, 0x7010);
