@@ -78,7 +78,8 @@ TEST_CASE("a device asks for a page, software maps it and responds, and the devi
     REQUIRE(bench.read(reg::kPQT, 8) == 0x20);
     REQUIRE(bench.read(reg::kPRS) == reg::prs::kPPR);
     REQUIRE(bench.messages.size() == 1);
-    REQUIRE(bench.messages[0] == InterruptMessage{0xfee0'1000, 0x99});
+    REQUIRE(bench.messages[0].address == 0xfee0'1000);
+    REQUIRE(bench.messages[0].data == 0x99);
     REQUIRE(host.entry(0, 0) == (1ull | 1ull << 8 | std::uint64_t{kDevice} << 16 | std::uint64_t{kPasid} << 32));
     REQUIRE(host.entry(0, 1) == (0x7000ull | 4 | 2));  // last, write, group 0
     REQUIRE(bench.read(reg::kFSTS) == 0);              // a page that is not there is no fault
