@@ -108,19 +108,25 @@ void Iommu::look_up(Flight& flight) {
 }
 
 /// Every lookup may end in a miss, which needs a place; without hit_under_miss one miss keeps all others waiting.
-bool Iommu::lookups_stall() const {
-  if (!held_.empty()) return true;
-  if (!config().hit_under_miss && misses_ != 0) return true;
-  return config().walk_queue != 0 && wanting_.size() + looking_ >= config().walk_queue + idle_walkers_.size();
+bool Iommu::has_place() const {
+  if (!config().hit_under_miss && misses_ != 0) return false;
+  return config().walk_queue == 0 || wanting_.size() + looking_ < config().walk_queue + idle_walkers_.size();
 }
+
+bool Iommu::lookups_stall() const { return ending_ || !held_.empty() || !has_place(); }
 
 void Iommu::release_held() {
   if (releasing_ || held_.empty()) return;
   releasing_ = true;
-  FlightList waiting = held_;
-  held_ = {};
-  while (!waiting.empty() && !lookups_stall()) look_up(waiting.pop());
-  held_.prepend(waiting);
+  while (!held_.empty() && has_place()) {
+    Flight& flight = held_.pop();
+    if (flight.unended) {
+      ending_ = true;  // what this lets in waits for its turn
+      end_request(*flight.payload);
+      ending_ = false;
+    }
+    look_up(flight);
+  }
   releasing_ = false;
 }
 
