@@ -5,6 +5,8 @@
 //
 // Protocol at every socket of the DMA path (base protocol, approximately timed, all at the fabric queue's time):
 //   initiator: nb_transport_fw(BEGIN_REQ, delay)  -> the target returns TLM_UPDATED with END_REQ: accepted
+//              (an IOMMU whose lookups may stall can return TLM_ACCEPTED and send END_REQ when it has a place; until
+//              then nothing more is sent)
 //   target:    nb_transport_bw(BEGIN_RESP, delay) -> the initiator returns TLM_COMPLETED
 // A memory write may be answered as soon as it is accepted downstream (posted); its response status reports an error.
 // delay is EventQueue::delay(): the path's time ahead of the kernel's.

@@ -11,19 +11,19 @@
 
 namespace iovirt::iommu {
 
-/// The entry of the translation completion. A request that passed through gets its own address back, a page of it.
-std::uint64_t translation_completion_of(const Request& request, const Translation& translation);
+/// The entry of the translation completion (4.2.3). A request that passed through gets its own address back, with the
+/// region of `pass_through_bytes` around it.
+std::uint64_t translation_completion_of(const Request& request, const Translation& translation, std::uint64_t pass_through_bytes);
 
-/// For the interrupt range: a device has to ask with untranslated requests (U), where they are interrupts.
-std::uint64_t untranslated_only_completion();
-
-/// How a translation request that met a fault condition is answered (7.1.3).
+/// How a translation request that met a fault condition is answered (7.1.3, table 30).
 enum class AtsAnswer : std::uint8_t {
-  no_rights,         ///< Success with R = W = 0: what the tables say; no fault is recorded
+  no_rights,         ///< Success with R = W = 0; the fault is not recorded, but for `ats_records`
   unsupported,       ///< UR: this device may not have translations; the fault is recorded
-  completer_abort    ///< CA: the structures in memory are broken; the fault is recorded
+  completer_abort    ///< CA: structures in memory are broken, or lead to interrupts; the fault is recorded
 };
 AtsAnswer ats_answer(FaultReason reason);
+/// Whether the fault is recorded besides.
+bool ats_records(FaultReason reason);
 
 /// An address with a size of 2^n pages in its low bits, for the S bit (PCIe 10.2.3.2). REQUIRES: a power of two.
 struct AtsRange {

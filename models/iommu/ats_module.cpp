@@ -18,20 +18,18 @@ bool Iommu::begin_ats(Flight& flight) {
   const Request& request = flight.request;
   ++(request.address_type == 1 ? unit_.statistics().translation_requests : unit_.statistics().translated_requests);
   const bool asks = request.address_type == 1;
-  if (!unit_.translating() || (asks && (request.write || flight.payload->get_data_length() < translation_completion::kBytes))) {
-    flight.blocked = true;  // Unsupported Request, without a fault
-    return false;
-  }
-  if (asks && request.pasid == kNoPasid && is_interrupt_address(request.address)) {
-    flight.downstream_address = untranslated_only_completion();
-    return false;
-  }
-  return true;
+  const unsigned bytes = flight.payload->get_data_length();
+  const bool malformed = asks && (request.write || bytes == 0 || bytes % translation_completion::kBytes != 0);
+  const bool translated_with_pasid = !asks && request.pasid != kNoPasid;
+  // Errors of the protocol are Unsupported Requests without a fault (4.2.1).
+  flight.blocked = !unit_.translating() || malformed || translated_with_pasid;
+  return !flight.blocked;
 }
 
 void Iommu::use(Flight& flight, const Translation& translation) {
   if (flight.request.address_type == 1) {
-    flight.downstream_address = translation_completion_of(flight.request, translation);
+    const std::uint64_t largest = config().pages_1g ? 1ull << 30 : config().pages_2m ? 1ull << 21 : 4096;
+    flight.downstream_address = translation_completion_of(flight.request, translation, largest);
     return;
   }
   flight.downstream_address = translation.address;
@@ -59,7 +57,7 @@ void Iommu::accept_message(Flight& flight) {
   const auto kind = sim::TransactionPool::extension(*flight.payload).kind;
   const Config& config = unit_.config();
   const bool well_formed = flight.request.write && flight.payload->get_data_length() == 8;
-  if (well_formed && kind == sim::TlpKind::invalidate_completion && config.device_tlbs)
+  if (well_formed && kind == sim::TlpKind::invalidate_completion && config.device_tlbs && unit_.translating())
     flight.kind = Flight::Kind::invalidate_completion;
   else if (well_formed && kind == sim::TlpKind::page_request && config.page_requests)
     return accept_page_request(flight);
@@ -128,8 +126,7 @@ void Iommu::page_requested(Flight& flight, std::uint64_t body) {
       std::memcpy(own.payload->get_data_ptr(), entry.data(), sizeof entry);
       return send(mem_channel_, *own.payload);
     }
-    code = unit_.page_requests().dropped_response();
-    flush_events();
+    flush_events();  // dropped, and told success
   }
   ++unit_.statistics().page_requests_dropped;
   if (PageRequestQueue::wants_response(request))

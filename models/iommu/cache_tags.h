@@ -62,6 +62,7 @@ inline Fault make_fault(const Request& request, FaultReason reason, bool fault_p
   fault.source = request.source;
   fault.info = request.address & ~0xfffull;
   fault.read = !request.write;
+  fault.page_request = request.page_request;
   fault.address_type = request.address_type;
   fault.privileged = request.privileged;
   fault.execute = request.execute;

@@ -113,11 +113,12 @@ std::uint64_t Config::extended_capability() const {
   if (scalable_mode)
     scalable = SMTS::of(1) | RPS::of(1) | FSTS::of(first_stage) | SSTS::of(second_stage) | NEST::of(nested_translation) |
                SSADS::of(second_stage_dirty) | SMPWCS::of(page_walk_snoop) | SRS::of(supervisor_requests) |
-               ERS::of(execute_requests) | EAFS::of(extended_accessed) | ADMS::of(abort_dma) | PASID::of(pasid_bits != 0) |
+               RPRIVS::of(supervisor_requests) | ERS::of(execute_requests) | EAFS::of(extended_accessed) | ADMS::of(abort_dma) | PASID::of(pasid_bits != 0) |
                PSS::of(pasid_bits != 0 ? pasid_bits - 1 : 0);
-  return scalable | C::of(1) | QI::of(1) | IR::of(interrupt_remapping) | EIM::of(extended_interrupt_mode) |
+  return scalable | C::of(coherent_walks) | QI::of(1) | IR::of(interrupt_remapping) | EIM::of(extended_interrupt_mode) |
          PT::of(pass_through) | SC::of(snoop_control) | IRO::of(reg::kIVA / 16) | MHMV::of(interrupt_remapping ? 0xf : 0) | DT::of(device_tlbs) |
-         DIT::of(device_tlb_throttle) | PRS::of(page_requests) | PDS::of(page_requests);
+         DIT::of(device_tlb_throttle) | PRS::of(page_requests) | PDS::of(page_requests) |
+         NWFS::of(device_tlbs) | SMS::of(page_requests);
 }
 
 }  // namespace iovirt::iommu

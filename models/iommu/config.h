@@ -98,6 +98,7 @@ struct Config {
   bool page_requests = false;
   bool caching_mode = false;
   bool write_buffer_flush = false;
+  bool coherent_walks = true;
   bool protected_low_range = true;
   bool protected_high_range = true;
   bool flush_on_root_pointer = false;
@@ -179,6 +180,7 @@ struct Config {
     visit("protected_high_range", self.protected_high_range, {.doc = "CAP.PHMR: another one, anywhere"});
     visit("flush_on_root_pointer", self.flush_on_root_pointer, {.doc = "CAP.ESRTPS: a new root table empties the caches"});
     visit("flush_on_interrupt_pointer", self.flush_on_interrupt_pointer, {.doc = "CAP.ESIRTPS: so does a new interrupt-remapping table"});
+    visit("coherent_walks", self.coherent_walks, {.doc = "ECAP.C: tables may stay in processors' caches; false: software has to flush what it writes to them"});
     visit("count_by_domain", self.count_by_domain, {.doc = "keep hits, misses, walks and reads of each domain apart"});
     visit("five_level", self.five_level, {.doc = "CAP.SAGAW: 57-bit second-stage tables"});
     visit("snoop_control", self.snoop_control, {.doc = "ECAP.SC: SNP of second-stage entries, PGSNP"});

@@ -26,7 +26,7 @@ void Iommu::accept(Payload& payload) {
   const std::uint64_t address = payload.get_address();
   auto* extension = payload.get_extension<sim::RequesterExtension>();
   const bool message = extension && extension->kind != sim::TlpKind::memory;
-  // Only untranslated requests without PASID are interrupts (3.14).
+  // Only untranslated requests without PASID are interrupts (3.15).
   const bool interrupt = !message && is_interrupt_address(address) &&
                          (!extension || (extension->address_type == sim::AddressType::untranslated && extension->pasid == sim::kNoPasid));
   Flight& flight = flights_.acquire(interrupt ? Flight::Kind::interrupt : write ? Flight::Kind::write : Flight::Kind::read, payload, extension);
@@ -39,6 +39,7 @@ void Iommu::accept(Payload& payload) {
   request.privileged = extension && extension->privileged;
   request.execute = extension && extension->execute;
   request.no_write = extension && extension->no_write;
+  request.page_request = false;
   request.pasid = extension ? extension->pasid : kNoPasid;
   flight.upstream_address = address;
   flight.downstream_address = address;
@@ -107,37 +108,43 @@ void Iommu::look_up(Flight& flight) {
 }
 
 /// Every lookup may end in a miss, which needs a place; without hit_under_miss one miss keeps all others waiting.
-bool Iommu::lookups_stall() const {
-  if (!held_.empty()) return true;
-  if (!config().hit_under_miss && misses_ != 0) return true;
-  return config().walk_queue != 0 && wanting_.size() + looking_ >= config().walk_queue + idle_walkers_.size();
+bool Iommu::has_place() const {
+  if (!config().hit_under_miss && misses_ != 0) return false;
+  return config().walk_queue == 0 || wanting_.size() + looking_ < config().walk_queue + idle_walkers_.size();
 }
+
+bool Iommu::lookups_stall() const { return ending_ || !held_.empty() || !has_place(); }
 
 void Iommu::release_held() {
   if (releasing_ || held_.empty()) return;
   releasing_ = true;
-  FlightList waiting = held_;
-  held_ = {};
-  while (!waiting.empty() && !lookups_stall()) look_up(waiting.pop());
-  held_.prepend(waiting);
+  while (!held_.empty() && has_place()) {
+    Flight& flight = held_.pop();
+    if (flight.unended) {
+      ending_ = true;  // what this lets in waits for its turn
+      end_request(*flight.payload);
+      ending_ = false;
+    }
+    look_up(flight);
+  }
   releasing_ = false;
 }
 
 void Iommu::block(Flight& flight, const Fault& fault) {
   if (flight.kind == Flight::Kind::page_request) {  // refused, and answered as such when its turn comes
-    flight.response = refusal_of(fault.reason);
+    flight.response = PageResponseCode::invalid_request;
     unit_.report(fault);
     return flush_events();
   }
   if (flight.request.address_type == 1 && flight.kind == Flight::Kind::read) {
     const AtsAnswer answer = ats_answer(fault.reason);
-    flight.aborted = answer == AtsAnswer::completer_abort;
-    if (answer == AtsAnswer::no_rights) {  // the completion says it; nothing is recorded
-      flight.downstream_address = 0;
-      return;
-    }
+    flight.refusal = answer == AtsAnswer::completer_abort ? tlm::TLM_GENERIC_ERROR_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE;
+    flight.blocked = answer != AtsAnswer::no_rights;
+    if (!flight.blocked) use(flight, no_rights(flight.request));  // the completion says it
+    if (!ats_records(fault.reason)) return;
+  } else {
+    flight.blocked = true;
   }
-  flight.blocked = true;
   unit_.report(fault);
   flush_events();
 }
@@ -197,7 +204,7 @@ void Iommu::pump(Requester& requester) {
 }
 
 void Iommu::forward(Flight& flight) {
-  if (flight.blocked) return respond(flight, flight.aborted ? tlm::TLM_GENERIC_ERROR_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  if (flight.blocked) return respond(flight, flight.refusal);
   if (flight.kind == Flight::Kind::interrupt) return dispatch_interrupt(flight);
   if (flight.follows_writes()) return dispatch_message(flight);
   if (flight.request.address_type == 1) return answer_translation(flight);

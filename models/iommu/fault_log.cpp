@@ -41,7 +41,7 @@ std::optional<InterruptMessage> EventRegisters::take() {
 FaultLog::FaultLog(RegisterBank& bank, const Config& config)
     : event_(bank, "FE", reg::kFECTL), collapse_(config.collapse_faults) {
   using namespace reg::fsts;
-  status_ = &bank.add({"FSTS", reg::kFSTS, 4, 0, 0, kPFO | kIQE | kICE | kITE | (config.page_requests ? kPRO : 0u), 0},
+  status_ = &bank.add({"FSTS", reg::kFSTS, 4, 0, 0, kPFO | kIQE | (config.device_tlbs ? kICE | kITE : 0u), 0},
                       [this](std::uint64_t, std::uint64_t) { settle(); });
   records_.reserve(config.fault_records);
   for (std::uint32_t i = 0; i < config.fault_records; ++i) {
@@ -82,7 +82,7 @@ void FaultLog::record(const Fault& fault) {
                        rec::EXE::of(has_pasid && fault.execute) | rec::PP::of(has_pasid) |
                        rec::PV::of(has_pasid ? fault.pasid : 0) |
                        rec::FR::of(static_cast<std::uint64_t>(fault.reason)) | rec::AT::of(fault.address_type) |
-                       rec::T::of(fault.read) | rec::F::of(1);
+                       rec::T::of(fault.read) | rec::T2::of(fault.page_request) | rec::F::of(1);
   if (!(status_->value & reg::fsts::kPPF)) {
     status_->value = reg::fsts::FRI::set(status_->value, next_);
     set_status(reg::fsts::kPPF);

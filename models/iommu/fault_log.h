@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// Primary fault logging (7.2) and the event registers that turn status bits into messages (7.4, 6.5.2.8).
+// Primary fault logging (7.2) and the event registers that turn status bits into messages (7.3, 6.5.2.10).
 #pragma once
 
 #include <cstdint>
@@ -48,8 +48,8 @@ class FaultLog {
   void record(const Fault& fault);
   /// IQE and the like: bits of FSTS, and the fault event if they are the first.
   void set_status(std::uint32_t bit);
-  /// PRO: a bit of FSTS that has an event of its own elsewhere.
-  void note(std::uint32_t bit) { status_->value |= bit; }
+  /// Nothing is remapped any more: the next fault goes into the first record (7.2.1).
+  void restart() { next_ = 0; }
   std::uint32_t status() const { return static_cast<std::uint32_t>(status_->value); }
   std::optional<InterruptMessage> take_event() { return event_.take(); }
 

@@ -39,6 +39,7 @@ constexpr Row kRows[] = {
     {FaultReason::interrupt_source_invalid, kQualified, "interrupt_source_invalid"},
     {FaultReason::posted_descriptor_access, kQualified, "posted_descriptor_access"},
     {FaultReason::posted_descriptor_reserved, kQualified, "posted_descriptor_reserved"},
+    {FaultReason::interrupt_request_malformed, kUnqualified, "interrupt_request_malformed"},
     {FaultReason::root_table_mode_invalid, kUnqualified, "root_table_mode_invalid"},
     {FaultReason::pasid_in_legacy_mode, kUnqualified, "pasid_in_legacy_mode"},
     {FaultReason::page_request_in_legacy_mode, kUnqualified, "page_request_in_legacy_mode"},
@@ -86,6 +87,7 @@ constexpr Row kRows[] = {
     {FaultReason::scalable_no_write_permission, kQualified, "scalable_no_write_permission"},
     {FaultReason::scalable_no_read_permission, kQualified, "scalable_no_read_permission"},
     {FaultReason::scalable_interrupt_range, kQualified, "scalable_interrupt_range"},
+    {FaultReason::pasid_beyond_supported, kQualified, "pasid_beyond_supported"},
     {FaultReason::first_stage_update_without_snoop, kQualified, "first_stage_update_without_snoop"},
     {FaultReason::first_stage_update_failed, kQualified, "first_stage_update_failed"},
 };

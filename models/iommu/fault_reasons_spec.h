@@ -35,6 +35,7 @@ enum class FaultReason : std::uint8_t {
   interrupt_source_invalid = 0x26,
   posted_descriptor_access = 0x27,
   posted_descriptor_reserved = 0x28,
+  interrupt_request_malformed = 0x29,
   // scalable mode; "root" of a stage is the table that the PASID-table entry points to
   root_table_mode_invalid = 0x30,
   pasid_in_legacy_mode = 0x31,
@@ -83,6 +84,7 @@ enum class FaultReason : std::uint8_t {
   scalable_no_write_permission = 0x85,
   scalable_no_read_permission = 0x86,
   scalable_interrupt_range = 0x87,
+  pasid_beyond_supported = 0x89,
   first_stage_update_without_snoop = 0x90,
   first_stage_update_failed = 0x91
 };
@@ -102,7 +104,8 @@ enum class QueueError : std::uint8_t {
   invalid_type = 3,
   reserved_field = 4,
   invalid_width = 5,
-  misaligned_tail = 6
+  misaligned_tail = 6,
+  invalid_table_mode = 7
 };
 
 }  // namespace iovirt::iommu

@@ -55,8 +55,9 @@ struct Flight final : tlm::tlm_extension<Flight> {
   std::uint8_t epoch = 0;
   bool ready = false;    ///< translated or blocked: may go once its turn has come
   bool waiting = false;  ///< a read in its requester's list
-  bool blocked = false;  ///< faulted: to be answered with an error
-  bool aborted = false;  ///< of blocked translation requests: Completer Abort
+  bool unended = false;  ///< held back from its lookup, END_REQ with it
+  bool blocked = false;  ///< goes nowhere, and is answered with `refusal`
+  tlm::tlm_response_status refusal = tlm::TLM_ADDRESS_ERROR_RESPONSE;  ///< Unsupported Request unless it says otherwise
   bool attached = false;  ///< as an extension of its own
   PageResponseCode response = PageResponseCode::success;  ///< of page requests: other than success, it is refused
   std::uint32_t sequence = 0;  ///< writes of the requester accepted before
@@ -108,6 +109,7 @@ class FlightList {
  public:
   bool empty() const { return !first_; }
   std::uint32_t size() const { return size_; }
+  Flight& last() const { return *last_; }
   void push(Flight& flight) {
     flight.next_in_walk = nullptr;
     (last_ ? last_->next_in_walk : first_) = &flight;
@@ -156,7 +158,8 @@ class FlightPool {
     flight.payload = &payload;
     flight.extension = extension;
     flight.kind = kind;
-    flight.ready = flight.waiting = flight.blocked = flight.aborted = false;
+    flight.ready = flight.waiting = flight.unended = flight.blocked = false;
+    flight.refusal = tlm::TLM_ADDRESS_ERROR_RESPONSE;
     flight.next_in_order = flight.next_in_walk = flight.owner = nullptr;
     return flight;
   }

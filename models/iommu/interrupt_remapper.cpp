@@ -78,9 +78,9 @@ InterruptRemapper::Action InterruptRemapper::resume(Remapping& remapping, bool o
   remapping.next = nullptr;
   if (!ok) return block(remapping, FaultReason::irte_access);
   const Action action = use(remapping, {low, high});
-  // Only a present, valid entry is cached; what a source-id mismatch found is one.
-  const bool valid = action != Action::block || remapping.fault.reason == FaultReason::interrupt_source_invalid;
-  if (valid && remapping.cacheable) entries_.insert(context_tag(remapping.index), remapping.index, {low, high});
+  // An entry that leads to a fault, whichever, is not cached (6.4).
+  if (action != Action::block && remapping.cacheable)
+    entries_.insert(context_tag(remapping.index), remapping.index, {low, high});
   return action;
 }
 
@@ -98,6 +98,8 @@ InterruptRemapper::Action InterruptRemapper::use(Remapping& remapping, const Ent
   const auto [low, high] = entry;
   remapping.fault_processing_disabled = irte::FPD::get(low);
   if (!irte::P::get(low)) return block(remapping, FaultReason::irte_not_present);
+  // Who may use the entry is asked before what it says (5.1.4).
+  if (!source_allowed(high, remapping.request.source)) return block(remapping, FaultReason::interrupt_source_invalid);
 
   const bool posted = irte::IM::get(low);
   const std::uint64_t address = irte::PDAH::in_place(high) | irte::PDAL::get(low) << 6;
@@ -109,7 +111,6 @@ InterruptRemapper::Action InterruptRemapper::use(Remapping& remapping, const Ent
     reserved = (low & (irte::kReservedRemapped | (extended() ? 0 : irte::kReservedXapic))) != 0 ||
                (high & irte::kReservedHighRemapped) != 0;
   if (reserved) return block(remapping, FaultReason::irte_reserved);
-  if (!source_allowed(high, remapping.request.source)) return block(remapping, FaultReason::interrupt_source_invalid);
 
   remapping.vector = static_cast<std::uint8_t>(irte::Vector::get(low));
   if (posted) {
@@ -135,8 +136,7 @@ InterruptRemapper::Posted InterruptRemapper::post(Remapping& remapping, posted_d
   std::uint64_t& control = words[pd::kControl];
   const std::uint64_t reserved = pd::kReserved | (extended() ? 0 : pd::kReservedXapic);
   if ((control & reserved) || words[5] || words[6] || words[7]) {
-    --statistics_.posted;
-    block(remapping, FaultReason::posted_descriptor_reserved);
+    post_blocked(remapping, FaultReason::posted_descriptor_reserved);
     return Posted::block;
   }
   words[remapping.vector / 64] |= 1ull << (remapping.vector % 64);
@@ -151,9 +151,19 @@ InterruptRemapper::Posted InterruptRemapper::post(Remapping& remapping, posted_d
   return Posted::notify;
 }
 
-void InterruptRemapper::post_failed(Remapping& remapping) {
+void InterruptRemapper::post_failed(Remapping& remapping) { post_blocked(remapping, FaultReason::posted_descriptor_access); }
+
+void InterruptRemapper::post_blocked(Remapping& remapping, FaultReason reason) {
   --statistics_.posted;
-  block(remapping, FaultReason::posted_descriptor_access);
+  block(remapping, reason);
+  entries_.erase(context_tag(remapping.index), remapping.index);  // a faulting entry is not cached
+}
+
+Fault InterruptRemapper::malformed(std::uint16_t source) {
+  Remapping remapping;
+  remapping.request.source = source;
+  block(remapping, FaultReason::interrupt_request_malformed);
+  return remapping.fault;
 }
 
 void InterruptRemapper::invalidate(const InterruptInvalidation& invalidation) {

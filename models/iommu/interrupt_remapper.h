@@ -46,12 +46,15 @@ class InterruptRemapper {
   /// After Action::read_entry.
   Action resume(Remapping& remapping, bool ok, std::uint64_t low, std::uint64_t high);
 
-  /// The atomic update of a posted-interrupt descriptor (9.14): changes `words` and says whether to deliver
+  /// The atomic update of a posted-interrupt descriptor (9.11): changes `words` and says whether to deliver
   /// remapping.message, or to block with remapping.fault.
   enum class Posted : std::uint8_t { quiet, notify, block };
   Posted post(Remapping& remapping, posted_descriptor::Words& words);
   /// The descriptor could not be read or written.
   void post_failed(Remapping& remapping);
+
+  /// Of a request to the interrupt range that is neither an interrupt nor a zero-length read (3.15).
+  Fault malformed(std::uint16_t source);
 
   void invalidate(const InterruptInvalidation& invalidation);
 
@@ -62,6 +65,7 @@ class InterruptRemapper {
 
   Action use(Remapping& remapping, const Entry& entry);
   Action block(Remapping& remapping, FaultReason reason);
+  void post_blocked(Remapping& remapping, FaultReason reason);
   bool extended() const;
   static bool source_allowed(std::uint64_t high, std::uint16_t source);
 

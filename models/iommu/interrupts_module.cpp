@@ -12,8 +12,16 @@ namespace iovirt::iommu {
 void Iommu::accept_interrupt(Flight& flight) {
   Payload& payload = *flight.payload;
   const std::uint64_t address = payload.get_address();
+  if (flight.request.zero_length) {  // asks for nothing, goes nowhere, and succeeds (3.15)
+    flight.kind = Flight::Kind::read;
+    flight.blocked = true;
+    flight.refusal = tlm::TLM_OK_RESPONSE;
+    return settled(flight);
+  }
   if (!payload.is_write() || payload.get_data_length() != 4 || address % 4 != 0) {
-    flight.blocked = true;  // only writes of one DWORD are interrupt requests (3.14)
+    if (!payload.is_write()) flight.kind = Flight::Kind::read;
+    flight.blocked = true;  // only writes of one DWORD are interrupt requests
+    if (unit_.translating() || unit_.remapper().enabled()) block(flight, unit_.remapper().malformed(flight.request.source));
     return settled(flight);
   }
   InterruptRequest request;

@@ -99,7 +99,7 @@ Descriptor invalidation_wait(const Config& config, std::uint64_t low, std::uint6
   return result;
 }
 
-Descriptor pasid_io_tlb(const Config& config, std::uint64_t low, std::uint64_t high) {
+Descriptor pasid_io_tlb(std::uint64_t low, std::uint64_t high) {
   if (!only(low, kType | G::mask | DID::mask | PASID::mask) || !only(high, AM::mask | IH::mask | Address::mask) ||
       G::get(low) < 2)
     return QueueError::reserved_field;
@@ -108,7 +108,6 @@ Descriptor pasid_io_tlb(const Config& config, std::uint64_t low, std::uint64_t h
   result.domain = static_cast<std::uint16_t>(DID::get(low));
   result.pasid = static_cast<std::uint32_t>(PASID::get(low));
   if (result.granularity == PasidIotlbGranularity::page) {
-    if (AM::get(high) > config.max_address_mask) return QueueError::reserved_field;
     result.address = Address::in_place(high);
     result.address_mask = static_cast<std::uint8_t>(AM::get(high));
     result.leaf_only = IH::get(high);
@@ -137,10 +136,11 @@ Descriptor page_response(const Config& config, std::uint64_t low, std::uint64_t 
 
 Descriptor decode_descriptor(const Config& config, QueueFormat format, const descriptor::Words& words) {
   const auto type = TypeHigh::get(words[0]) << 4 | TypeLow::get(words[0]);
-  // Each descriptor says in which translation mode it is valid (6.5.2): the narrow ones in legacy mode only, the
-  // PASID-based ones, which are wide, in scalable mode only.
-  if (format.scalable && !format.wide) return QueueError::invalid_type;
-  if (type >= pasid_iotlb && !(format.wide && format.scalable)) return QueueError::invalid_type;
+  // Which ones are valid in which translation mode (6.5.2.11, table 26; 11.4.9.9): narrow ones in legacy mode only, the
+  // PASID-based ones, which are wide, in the others.
+  if (format.mode == TableMode::reserved) return QueueError::invalid_table_mode;
+  if (format.mode != TableMode::legacy && !format.wide) return QueueError::invalid_width;
+  if (type >= pasid_iotlb && format.mode == TableMode::legacy) return QueueError::invalid_type;
   const bool upper_half_clear = !format.wide || (words[2] == 0 && words[3] == 0);
   if (type >= context_cache && type <= page_group_response && !upper_half_clear) return QueueError::reserved_field;
   switch (type) {
@@ -149,7 +149,7 @@ Descriptor decode_descriptor(const Config& config, QueueFormat format, const des
     case device_tlb: return device(config, words[0], words[1]);
     case interrupt_entry_cache: return interrupt_entry(config, words[0], words[1]);
     case wait: return invalidation_wait(config, words[0], words[1]);
-    case pasid_iotlb: return pasid_io_tlb(config, words[0], words[1]);
+    case pasid_iotlb: return pasid_io_tlb(words[0], words[1]);
     case pasid_cache: return pasid_table(words[0], words[1]);
     case pasid_device_tlb: return pasid_device(config, words[0], words[1]);
     case page_group_response: return page_response(config, words[0], words[1]);

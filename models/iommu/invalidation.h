@@ -10,6 +10,7 @@
 #include "models/iommu/config.h"
 #include "models/iommu/fault_reasons_spec.h"
 #include "models/iommu/invalidation_spec.h"
+#include "models/iommu/request.h"
 
 namespace iovirt::iommu {
 
@@ -75,11 +76,11 @@ struct PasidIotlbInvalidation {
   std::uint16_t domain = 0;
   std::uint32_t pasid = 0;
   std::uint64_t address = 0;  ///< page: 2^address_mask pages, aligned
-  std::uint8_t address_mask = 0;
+  std::uint8_t address_mask = 0;  ///< any: CAP.MAMV is about the second stage
   bool leaf_only = false;  ///< IH: paging-structure caches may stay
 
   std::uint64_t first() const { return address & ~(bytes() - 1); }
-  std::uint64_t bytes() const { return 4096ull << address_mask; }
+  std::uint64_t bytes() const { return 4096ull << address_mask; }  ///< 0: all there are
 };
 
 /// To be sent to a device, and answered by it.
@@ -109,8 +110,8 @@ using Descriptor = std::variant<QueueError, ContextInvalidation, IotlbInvalidati
 
 /// What the registers say about the queue.
 struct QueueFormat {
-  bool wide = false;      ///< IQA.DW: descriptors of 32 bytes
-  bool scalable = false;  ///< the translation mode that the latest SRTP put in force (RTADDR.TTM)
+  bool wide = false;                   ///< IQA.DW: descriptors of 32 bytes
+  TableMode mode = TableMode::legacy;  ///< in force since the latest SRTP
 };
 Descriptor decode_descriptor(const Config& config, QueueFormat format, const descriptor::Words& words);
 

@@ -15,6 +15,7 @@ void Iommu::kick() {
   command_ = unit_.next_command();
   if (command_ != RemappingUnit::Command::none) {
     work_ = Work::command;
+    if (command_ == RemappingUnit::Command::enable) return begin_drain();
     return queue_.post(queue_.now() + invalidation_, *this, execute);
   }
   if (!unit_.queue_waiting()) {
@@ -133,7 +134,10 @@ void Iommu::execute_invalidation() {
   }
   if (const auto* response = std::get_if<PageGroupResponse>(&descriptor_)) respond_to_pages(*response);
   if (const auto* table = std::get_if<PasidCacheInvalidation>(&descriptor_)) unit_.invalidate(*table);
-  if (const auto* pages = std::get_if<PasidIotlbInvalidation>(&descriptor_)) unit_.invalidate(*pages);
+  if (const auto* pages = std::get_if<PasidIotlbInvalidation>(&descriptor_)) {
+    unit_.invalidate(*pages);
+    return begin_drain();  // always (6.5.2.4)
+  }
   end_invalidation();
 }
 

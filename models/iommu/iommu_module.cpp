@@ -29,6 +29,7 @@ Iommu::Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue
       register_(ns_to_ps(config.register_ns)),
       device_timeout_(ns_to_ps(config.device_tlb_timeout_ns)),
       reads_in_order_(config.reads_passed < Config::kUnordered),
+      may_stall_(config.walk_queue != 0 || !config.hit_under_miss),
       mem_channel_(mem_out, queue),
       interrupt_channel_(interrupt_out, queue),
       device_channel_(device_out, queue),
@@ -58,7 +59,10 @@ void Iommu::fire(std::uint32_t what, std::uint64_t arg) {
       --looking_;
       settled(flight());
       return release_held();
-    case arrive: return accept(payload());
+    case arrive:
+      if (!may_stall_) return accept(payload());
+      if (enter(payload())) end_request(payload());
+      return;
     case missed:
       --looking_;
       return want_walk(flight());
@@ -87,12 +91,32 @@ tlm::tlm_sync_enum Iommu::dma_fw(Payload& payload, tlm::tlm_phase& phase, sc_cor
     return tlm::TLM_COMPLETED;
   }
   const Ps when = queue_.time_of(delay);
-  if (when > queue_.now())
+  bool accepted = true;
+  if (when > queue_.now()) {
     queue_.post(when, *this, arrive, as_argument(&payload));
-  else
+    accepted = !may_stall_;
+  } else if (may_stall_) {
+    accepted = enter(payload);
+  } else {
     accept(payload);
+  }
+  if (!accepted) return tlm::TLM_ACCEPTED;
   phase = tlm::END_REQ;
   return tlm::TLM_UPDATED;
+}
+
+/// False: there is no place for its lookup yet; END_REQ follows when there is.
+bool Iommu::enter(Payload& payload) {
+  accept(payload);
+  if (held_.empty() || held_.last().payload != &payload) return true;
+  held_.last().unended = true;
+  return false;
+}
+
+void Iommu::end_request(Payload& payload) {
+  tlm::tlm_phase phase = tlm::END_REQ;
+  sc_core::sc_time delay = queue_.delay();
+  dma_in->nb_transport_bw(payload, phase, delay);
 }
 
 tlm::tlm_sync_enum Iommu::mem_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {

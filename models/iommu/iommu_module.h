@@ -83,6 +83,8 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   tlm::tlm_sync_enum device_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   template <class Channel>
   tlm::tlm_sync_enum downstream_bw(Channel& channel, Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  bool enter(Payload& payload);
+  void end_request(Payload& payload);
   void access_registers(Payload& payload);
   template <class Channel>
   void send(Channel& channel, Payload& payload);
@@ -123,6 +125,7 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
   // walkers
   void look_up(Flight& flight);
+  bool has_place() const;
   bool lookups_stall() const;
   void release_held();
   void want_walk(Flight& flight);
@@ -162,6 +165,7 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   RemappingUnit unit_;
   const Ps lookup_, walk_step_, remap_, invalidation_, register_, device_timeout_;
   const bool reads_in_order_;  ///< more or less: Config::reads_passed
+  const bool may_stall_;       ///< Config::walk_queue, hit_under_miss
 
   RequestChannel<InitiatorSocket> mem_channel_, interrupt_channel_;
   RequestChannel<OptionalSocket> device_channel_;
@@ -176,7 +180,7 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   FlightList held_;             ///< not looked up yet: lookups stall
   std::uint32_t looking_ = 0;   ///< lookups under way
   std::uint32_t misses_ = 0;    ///< requests that have missed and not been settled
-  bool feeding_ = false, releasing_ = false;
+  bool feeding_ = false, releasing_ = false, ending_ = false;
   struct NextPage {
     Request request;
     Requester* requester;

@@ -3,17 +3,12 @@
 
 #include "models/iommu/page_requests.h"
 
-#include "models/iommu/ats.h"
 #include "models/iommu/ats_spec.h"
 #include "models/iommu/registers_spec.h"
 
 namespace iovirt::iommu {
 
-PageResponseCode refusal_of(FaultReason reason) {
-  return ats_answer(reason) == AtsAnswer::completer_abort ? PageResponseCode::response_failure : PageResponseCode::invalid_request;
-}
-
-PageRequestQueue::PageRequestQueue(RegisterBank& bank, const Config& config, FaultLog& faults) : faults_(faults) {
+PageRequestQueue::PageRequestQueue(RegisterBank& bank, const Config& config) {
   if (!config.page_requests) return;
   const std::uint64_t address = ((1ull << config.host_address_bits) - 1) & ~0xfffull;
   head_ = &bank.add({"PQH", reg::kPQH, 8, 0, reg::PqPointer::mask, 0, 0});
@@ -26,7 +21,6 @@ PageRequestQueue::PageRequestQueue(RegisterBank& bank, const Config& config, Fau
   written_.resize((4096u << reg::pqa::PQS::ones) / page_request_entry::kBytes);
 }
 
-bool PageRequestQueue::set_up() const { return base_ && reg::pqa::Base::get(base_->value) != 0; }
 std::uint64_t PageRequestQueue::bytes() const { return 4096ull << reg::pqa::PQS::get(base_->value); }
 
 std::uint64_t PageRequestQueue::occupancy() const {
@@ -40,12 +34,11 @@ void PageRequestQueue::set_status(std::uint32_t bit) {
 }
 
 std::optional<std::uint64_t> PageRequestQueue::place() {
-  if (!set_up() || (status_->value & reg::prs::kPRO)) return std::nullopt;
+  if (status_->value & reg::prs::kPRO) return std::nullopt;
   const std::uint64_t at = (tail_->value + std::uint64_t{placed_} * page_request_entry::kBytes) & (bytes() - 1);
   const std::uint64_t next = (at + page_request_entry::kBytes) & (bytes() - 1);
   if (next == (head_->value & (bytes() - 1))) {  // one place stays empty
     set_status(reg::prs::kPRO);
-    faults_.note(reg::fsts::kPRO);
     return std::nullopt;
   }
   ++placed_;

@@ -32,26 +32,22 @@ struct PageRequest {
 /// ATS 10.4.2.
 enum class PageResponseCode : std::uint8_t { success = 0, invalid_request = 1, response_failure = 15 };
 
-/// To a device whose request met this fault condition: it may never ask, or the structures in memory are broken.
-PageResponseCode refusal_of(FaultReason reason);
-
 class PageRequestQueue {
  public:
   using Entry = std::array<std::uint64_t, 4>;  ///< as in memory (7.4.1)
 
-  /// Adds PQH, PQT, PQA, PRS, PECTL and on to `bank` if `config` has page requests. `faults` gets the overflow too.
-  PageRequestQueue(RegisterBank& bank, const Config& config, FaultLog& faults);
+  /// Adds PQH, PQT, PQA, PRS, PECTL and on to `bank` if `config` has page requests.
+  PageRequestQueue(RegisterBank& bank, const Config& config);
   PageRequestQueue(const PageRequestQueue&) = delete;
   PageRequestQueue& operator=(const PageRequestQueue&) = delete;
 
   /// Takes the next place, and says where in memory `entry_of` the request is to be written. Nothing: the queue is
-  /// full, overflowing or not set up, and the request is dropped; see `dropped_response`.
+  /// full or overflowing, and the request is dropped. Its device is told success (7.4.1, table 31): it translates again,
+  /// and asks again if that does not help. REQUIRES: page requests.
   std::optional<std::uint64_t> place();
   static Entry entry_of(const PageRequest& request);
   /// What a device learns whose request was dropped or refused: nothing until the last of its group.
   static bool wants_response(const PageRequest& request) { return request.last && (request.read || request.write); }
-  /// For a dropped one: after success the device translates again, and asks again if that does not help.
-  PageResponseCode dropped_response() const { return set_up() ? PageResponseCode::success : PageResponseCode::response_failure; }
 
   /// The entry placed at `address` is in memory. Once all before it are too, the tail moves and PRS.PPR is set.
   void written(std::uint64_t address);
@@ -61,11 +57,9 @@ class PageRequestQueue {
   std::optional<InterruptMessage> take_event() { return event_ ? event_->take() : std::nullopt; }
 
  private:
-  bool set_up() const;
   std::uint64_t bytes() const;
   void set_status(std::uint32_t bit);
 
-  FaultLog& faults_;
   std::optional<EventRegisters> event_;
   std::uint32_t placed_ = 0;     ///< beyond the tail
   std::vector<bool> written_;    ///< by place: of the placed ones, those that are in memory

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// Protected memory (3.17, 11.4.8): two ranges of host memory that DMA may not reach while PMEN.EPM is set, however far
+// Protected memory (11.4.8): two ranges of host memory that DMA may not reach while PMEN.EPM is set, however far
 // software has got in setting up remapping.
 #pragma once
 

@@ -64,6 +64,7 @@ using NEST = Field<26>;
 using PRS = Field<29>;
 using ERS = Field<30>;
 using SRS = Field<31>;
+using NWFS = Field<33>;
 using EAFS = Field<34>;
 using PSS = Field<39, 35>;  ///< PASID bits - 1
 using PASID = Field<40>;
@@ -76,6 +77,8 @@ using FSTS = Field<47>;
 using SMPWCS = Field<48>;
 using RPS = Field<49>;
 using ADMS = Field<52>;
+using RPRIVS = Field<53>;
+using SMS = Field<58>;
 }  // namespace ecap
 
 namespace ccmd {
@@ -103,12 +106,11 @@ using ADDR = Field<63, 12>;
 }  // namespace iva
 
 namespace fsts {
-inline constexpr std::uint32_t kPFO = 1u << 0, kPPF = 1u << 1, kIQE = 1u << 4, kICE = 1u << 5, kITE = 1u << 6,
-                               kPRO = 1u << 7;
+inline constexpr std::uint32_t kPFO = 1u << 0, kPPF = 1u << 1, kIQE = 1u << 4, kICE = 1u << 5, kITE = 1u << 6;
 using FRI = Field<15, 8>;
 }  // namespace fsts
 
-/// FECTL and IECTL (11.4.7.2, 11.4.9.6).
+/// FECTL and IECTL (11.4.7.2, 11.4.9.5).
 namespace event {
 inline constexpr std::uint32_t kIM = 1u << 31, kIP = 1u << 30;
 }
@@ -156,6 +158,7 @@ namespace record {
 using FI = Field<63, 12>;              // low half
 using InterruptIndex = Field<63, 48>;  // low half, interrupt-remapping faults
 using SID = Field<15, 0>;              // high half
+using T2 = Field<28>;  ///< with T = 0: a page request
 using PRIV = Field<29>;
 using EXE = Field<30>;
 using PP = Field<31>;

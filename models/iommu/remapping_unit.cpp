@@ -22,7 +22,7 @@ RemappingUnit::RemappingUnit(const Config& config)
       bank_("iommu"),
       faults_(bank_, config_),
       completion_(bank_, "IE", reg::kIECTL),
-      page_requests_(bank_, config_, faults_),
+      page_requests_(bank_, config_),
       protected_(bank_, config_),
       translator_(config_, statistics_),
       remapper_(config_, statistics_) {
@@ -51,8 +51,9 @@ void RemappingUnit::add_registers() {
                                                      static_cast<std::uint16_t>(ccmd::DID::get(value)),
                                                      static_cast<std::uint16_t>(ccmd::SID::get(value)),
                                                      static_cast<std::uint8_t>(ccmd::FM::get(value))};
-              // Refused while the queue is in use (6.5.1), or without a granularity.
-              command_context_ok_ = ccmd::CIRG::get(value) != 0 && !(gsts_->value & gcmd::kQIE);
+              // Refused while the queue is in use (6.5.1), but in legacy mode, or without a granularity.
+              command_context_ok_ =
+                  ccmd::CIRG::get(value) != 0 && !(gsts_->value & gcmd::kQIE) && format_.mode == TableMode::legacy;
             }));
   iqh_ = &bank_.add({"IQH", kIQH, 8, 0, 0, 0, 0});
   iqt_ = &bank_.add({"IQT", kIQT, 8, 0, IqPointer::mask, 0, 0}, on_write([this](std::uint64_t, std::uint64_t) {
@@ -87,7 +88,8 @@ void RemappingUnit::add_registers() {
               command.drain_writes = rt::DW::get(value);
               command_iotlb_ = command;
               const bool mask_fits = command.granularity != Granularity::selective || command.address_mask <= config_.max_address_mask;
-              command_iotlb_ok_ = rt::IIRG::get(value) != 0 && mask_fits && !(gsts_->value & gcmd::kQIE);
+              command_iotlb_ok_ = rt::IIRG::get(value) != 0 && mask_fits && !(gsts_->value & gcmd::kQIE) &&
+                                  format_.mode == TableMode::legacy;
             }));
 }
 
@@ -119,12 +121,8 @@ void RemappingUnit::global_command(std::uint32_t written) {
   if (written & kSRTP) {
     const std::uint64_t root = bank_.at(reg::kRTADDR);
     translator_.set_root(root);
-    format_.scalable = reg::rtaddr::TTM::get(root) == 1;
-    if (config_.flush_on_root_pointer) {
-      translator_.invalidate(ContextInvalidation{});
-      translator_.invalidate(PasidCacheInvalidation{});
-      translator_.invalidate(IotlbInvalidation{});
-    }
+    format_.mode = translator_.mode();
+    if (config_.flush_on_root_pointer) flush();
     status |= kSRTP;
   }
   if ((written & kSIRTP) && config_.interrupt_remapping) {
@@ -143,11 +141,23 @@ void RemappingUnit::global_command(std::uint32_t written) {
       disable_queue();
     }
   }
+  // Disabling forgets what is cached where there is scalable mode, or ESIRTPS (11.4.4.1).
+  if ((changed & kTE) && !(written & kTE) && config_.scalable_mode) flush();
+  if ((changed & kIRE) && !(written & kIRE) && config_.flush_on_interrupt_pointer) remapper_.invalidate(InterruptInvalidation{});
+  const std::uint32_t on = written & level;
+  enabling_ = on & ~static_cast<std::uint32_t>(status) & (kTE | kIRE);  // their status follows the requests in flight
   const std::uint32_t rest = level & ~kQIE;
-  status = (status & ~std::uint64_t{rest}) | (written & rest);
-  translating_ = status & kTE;
-  remapper_.set_enabled(status & kIRE);
+  status = (status & ~std::uint64_t{rest}) | (on & rest & ~enabling_);
+  translating_ = on & kTE;
+  remapper_.set_enabled(on & kIRE);
   remapper_.set_compatibility_allowed(status & kCFI);
+  if (!(on & (kTE | kIRE))) faults_.restart();
+}
+
+void RemappingUnit::flush() {
+  translator_.invalidate(ContextInvalidation{});
+  translator_.invalidate(PasidCacheInvalidation{});
+  translator_.invalidate(IotlbInvalidation{});
 }
 
 void RemappingUnit::report(const Fault& fault) {
@@ -172,6 +182,9 @@ void RemappingUnit::complete(Command command) {
     const auto done = command_iotlb_ok_ ? static_cast<std::uint64_t>(command_iotlb_->granularity) : 0;
     value = reg::iotlb::IAIG::set(reg::iotlb::IVT::set(value, 0), done);
     command_iotlb_.reset();
+  } else if (command == Command::enable) {
+    gsts_->value |= enabling_;
+    enabling_ = 0;
   }
 }
 

@@ -48,12 +48,15 @@ class RemappingUnit {
   /// Counts a fault that blocked a request, and records it unless suppressed.
   void report(const Fault& fault);
 
-  // -- invalidation through registers ----------------------------------------------------------------------------------
-  enum class Command : std::uint8_t { none, context, iotlb };
-  Command next_command() const { return command_context_ ? Command::context : command_iotlb_ ? Command::iotlb : Command::none; }
-  /// Does it. In-flight requests are then to be drained, if it is Command::iotlb and asks for that.
+  // -- commands through registers --------------------------------------------------------------------------------------
+  /// `enable`: of translation or interrupt remapping, which is in force already (11.4.4.1).
+  enum class Command : std::uint8_t { none, context, iotlb, enable };
+  Command next_command() const {
+    return command_context_ ? Command::context : command_iotlb_ ? Command::iotlb : enabling_ ? Command::enable : Command::none;
+  }
+  /// Does it. In-flight requests are then to be drained, unless it is Command::context.
   void carry_out(Command command);
-  /// Clears ICC or IVT and reports the granularity: software's polling ends.
+  /// Clears ICC or IVT and reports the granularity, or sets TES and IRES: software's polling ends.
   void complete(Command command);
 
   // -- invalidation queue ------------------------------------------------------------------------------------------------
@@ -64,7 +67,7 @@ class RemappingUnit {
   /// Starts on the descriptor at the head: descriptor_bytes() to read.
   std::uint64_t begin_descriptor();
   unsigned descriptor_bytes() const { return format_.wide ? descriptor::kWideBytes : descriptor::kBytes; }
-  /// The descriptor's bytes. A QueueError has been reported, and the queue stopped (6.5.2.10).
+  /// The descriptor's bytes. A QueueError has been reported, and the queue stopped (6.5.2.11).
   Descriptor descriptor_read(bool ok, const descriptor::Words& words);
   void invalidate(const ContextInvalidation& invalidation);
   void invalidate(const IotlbInvalidation& invalidation);
@@ -90,6 +93,7 @@ class RemappingUnit {
  private:
   void add_registers();
   void global_command(std::uint32_t written);
+  void flush();
   void disable_queue();
   void queue_error(QueueError error);
   std::uint64_t queue_bytes() const;
@@ -110,6 +114,7 @@ class RemappingUnit {
   QueueFormat format_;
   bool queue_busy_ = false;
   bool queue_stop_ = false;  ///< QIE was cleared while a descriptor was in work
+  std::uint32_t enabling_ = 0;  ///< of GSTS: in force, but not reported yet
   std::optional<ContextInvalidation> command_context_;
   std::optional<IotlbInvalidation> command_iotlb_;
   bool command_context_ok_ = false;

@@ -12,6 +12,9 @@ namespace iovirt::iommu {
 
 inline constexpr std::uint32_t kNoPasid = 0xffff'ffff;
 
+/// RTADDR.TTM. `reserved` also stands for the modes that a configuration does not have.
+enum class TableMode : std::uint8_t { legacy = 0, scalable = 1, reserved = 2, abort = 3 };
+
 /// A DMA request, as far as translation cares.
 struct Request {
   std::uint16_t source = 0;  ///< requester id
@@ -21,7 +24,7 @@ struct Request {
   std::uint8_t address_type = 0;  ///< 0 untranslated, 1 translation request, 2 translated
   bool privileged = false;
   bool execute = false;
-  bool page_request = false;         ///< asks only whether the function may send page requests (PRE)
+  bool page_request = false;         ///< asks only whether the function may send page requests (PRE), and for which tables
   bool no_write = false;             ///< a translation request that asks for no right to write (NW)
   std::uint32_t pasid = kNoPasid;    ///< 20 bits, of the PASID prefix
 };
@@ -33,9 +36,16 @@ struct Translation {
   bool readable = true;
   bool writable = true;
   bool executable = false;
-  bool global = false;  ///< the first-stage leaf's G
+  bool untranslated_only = false;  ///< of a translation request to the interrupt range
   bool snoop = false;   ///< SNP or PGSNP: whatever the request says, processors' caches are snooped
 };
+
+/// What a translation request learns that may not go there at all.
+constexpr Translation no_rights(const Request& request) {
+  Translation none{request.address, 4096};
+  none.readable = none.writable = false;
+  return none;
+}
 
 /// Why a request was blocked.
 struct Fault {
@@ -44,6 +54,7 @@ struct Fault {
   std::uint16_t source = 0;
   std::uint64_t info = 0;  ///< the faulting address, or the interrupt index in bits 63:48
   bool read = false;
+  bool page_request = false;
   std::uint8_t address_type = 0;
   bool privileged = false;
   bool execute = false;
@@ -80,7 +91,13 @@ InterruptMessage encode(const Interrupt& interrupt);
 /// The compatibility-format message `request` as it is, with `upper_address` bits 63:32 (of FEUADDR and the like).
 InterruptMessage pass(std::uint32_t address, std::uint32_t data, std::uint32_t upper_address = 0);
 
-/// True for an address that DMA remapping never touches (3.14).
+/// True for an address that DMA remapping never touches (3.15).
 constexpr bool is_interrupt_address(std::uint64_t address) { return (address >> 20) == 0xfee; }
+
+/// Whether `address`, in a page of 2^shift bytes, may not be given to `request`: a translation request gets all of the page.
+constexpr bool reaches_interrupts(const Request& request, std::uint64_t address, unsigned shift) {
+  if (request.address_type != 1 || shift <= 20) return is_interrupt_address(address);
+  return address >> shift == std::uint64_t{0xfee0'0000} >> shift;
+}
 
 }  // namespace iovirt::iommu

@@ -92,7 +92,7 @@ inline constexpr std::uint64_t kReserved2 = Field<11, 8>::mask;
 enum Type : std::uint8_t { first_stage = 1, second_stage = 2, nested = 3, pass_through = 4 };
 }  // namespace pasid_entry
 
-/// Second-stage paging entry, 8 bytes (9.10). A and D are ignored without SSADE, bits 62:52 but TM always.
+/// Second-stage paging entry, 8 bytes (9.8). A and D are ignored without SSADE, bits 63:52 but IW always. SNP is a leaf's.
 namespace paging_entry {
 inline constexpr unsigned kBytes = 8;
 using R = Field<0>;
@@ -102,7 +102,7 @@ using A = Field<8>;
 using D = Field<9>;
 using SNP = Field<11>;
 using Address = Field<51, 12>;
-using TM = Field<62>;
+using IW = Field<62>;  ///< reserved without RTADDR.SSIRWE
 }  // namespace paging_entry
 
 /// First-stage paging entry, 8 bytes (9.7): the processor's format.
@@ -114,14 +114,13 @@ using US = Field<2>;
 using A = Field<5>;
 using D = Field<6>;
 using PS = Field<7>;
-using G = Field<8>;
 using EA = Field<10>;  ///< extended accessed, with EAFE
 using Address = Field<51, 12>;
 using XD = Field<63>;  ///< with NXE
 inline constexpr std::uint64_t kLargePat = Field<12>::mask;  ///< of a large page: not part of its address
 }  // namespace first_stage_entry
 
-/// Interrupt-remapping table entry, 16 bytes (9.12 remapped, 9.13 posted).
+/// Interrupt-remapping table entry, 16 bytes (9.9 remapped, 9.10 posted).
 namespace irte {
 inline constexpr unsigned kBytes = 16;
 using P = Field<0>;
@@ -148,7 +147,7 @@ inline constexpr std::uint64_t kReservedHighPosted = Field<31, 20>::mask;
 inline constexpr std::uint16_t kSourceMask[4] = {0xffff, 0xfffb, 0xfff9, 0xfff8};  ///< by SQ
 }  // namespace irte
 
-/// Posted-interrupt descriptor, 64 bytes as eight little-endian words (9.14). Words 0 to 3 are the PIR.
+/// Posted-interrupt descriptor, 64 bytes as eight little-endian words (9.11). Words 0 to 3 are the PIR.
 namespace posted_descriptor {
 inline constexpr unsigned kBytes = 64;
 using Words = std::array<std::uint64_t, 8>;

@@ -25,21 +25,21 @@ Translator::Translator(const Config& config, Statistics& statistics)
 
 void Translator::set_root(std::uint64_t rtaddr) {
   root_ = rtaddr & ~0xfffull;
-  mode_ = static_cast<Mode>((rtaddr >> 10) & 3);
-  if (mode_ == Mode::scalable && !config_.scalable_mode) mode_ = Mode::reserved;
-  if (mode_ == Mode::abort && !config_.abort_dma) mode_ = Mode::reserved;
+  mode_ = static_cast<TableMode>((rtaddr >> 10) & 3);
+  if (mode_ == TableMode::scalable && !config_.scalable_mode) mode_ = TableMode::reserved;
+  if (mode_ == TableMode::abort && !config_.abort_dma) mode_ = TableMode::reserved;
 }
 
 // -- rules ---------------------------------------------------------------------------------------------------------
 
 FaultReason Translator::check_mode(const Request& request) const {
   switch (mode_) {
-    case Mode::legacy:
+    case TableMode::legacy:
       if (request.page_request) return FaultReason::page_request_in_legacy_mode;
       return request.pasid != kNoPasid ? FaultReason::pasid_in_legacy_mode : FaultReason::none;
-    case Mode::scalable: return FaultReason::none;
-    case Mode::reserved: return FaultReason::root_table_mode_invalid;
-    case Mode::abort: return FaultReason::dma_aborted;
+    case TableMode::scalable: return FaultReason::none;
+    case TableMode::reserved: return FaultReason::root_table_mode_invalid;
+    case TableMode::abort: return FaultReason::dma_aborted;
   }
   return FaultReason::none;
 }
@@ -52,7 +52,9 @@ FaultReason Translator::check_context(const Request& request, const ContextInfo&
     if (request.page_request && !context.page_requests) return FaultReason::page_requests_disabled;
     if (request.pasid != kNoPasid) {
       if (!context.pasids_enabled) return FaultReason::pasids_disabled;
-      if (request.pasid >> context.pasid_bits || request.pasid >> config_.pasid_bits) return FaultReason::pasid_too_large;
+      if (request.pasid >> context.pasid_bits) return FaultReason::pasid_too_large;
+      if (request.pasid == context.rid_pasid) return FaultReason::rid_pasid_invalid;
+      if (request.pasid >> config_.pasid_bits && !request.page_request) return FaultReason::pasid_beyond_supported;
     }
   }
   if (request.address_type == 2) {  // a host address already
@@ -64,7 +66,20 @@ FaultReason Translator::check_context(const Request& request, const ContextInfo&
   return FaultReason::none;
 }
 
-bool Translator::needs_no_tables(const Request& request) { return request.address_type == 2 || request.page_request; }
+bool Translator::needs_no_tables(const Request& request) {
+  return request.address_type == 2 ||
+         (request.address_type == 1 && request.pasid == kNoPasid && is_interrupt_address(request.address));
+}
+
+Translation Translator::unwalked(const Request& request, bool snoop) {
+  Translation translation{request.address, 0};
+  translation.snoop = snoop;
+  if (request.address_type == 1 && needs_no_tables(request)) {
+    translation.untranslated_only = true;
+    translation.readable = false;
+  }
+  return translation;
+}
 
 Request Translator::effective(const Request& request, const ContextInfo& context) {
   Request result = request;
@@ -85,18 +100,20 @@ std::uint32_t Translator::second_key(const AddressSpace& space) {
 
 FaultReason Translator::check_space(const Request& request, const AddressSpace& space) const {
   using Kind = AddressSpace::Kind;
-  if (space.absent != FaultReason::none) return space.absent;
+  if (space.absent != FaultReason::none || request.page_request) return space.absent;
   if (space.legacy) {
-    return (request.address & space.unreached) == 0 ? FaultReason::none : FaultReason::address_beyond_width;
+    if ((request.address & space.unreached) != 0) return FaultReason::address_beyond_width;
+    return space.kind == Kind::pass_through && is_interrupt_address(request.address) ? FaultReason::output_in_interrupt_range
+                                                                                     : FaultReason::none;
   }
+  if (request.execute && !space.execute_requests) return FaultReason::execute_requests_disabled;
+  if (request.privileged && !space.supervisor_requests) return FaultReason::supervisor_requests_disabled;
   if (space.kind == Kind::pass_through) {
     if (is_interrupt_address(request.address)) return FaultReason::scalable_interrupt_range;
     return request.address & beyond_host_ ? FaultReason::address_beyond_host : FaultReason::none;
   }
   if (space.kind == Kind::second_stage)
     return (request.address >> second_stage_bits(space)) != 0 ? FaultReason::second_stage_address_beyond_width : FaultReason::none;
-  if (request.execute && !space.execute_requests) return FaultReason::execute_requests_disabled;
-  if (request.privileged && !space.supervisor_requests) return FaultReason::supervisor_requests_disabled;
   const unsigned unused = 64 - (12 + 9 * space.first_levels);
   const std::uint64_t canonical = static_cast<std::uint64_t>(static_cast<std::int64_t>(request.address << unused) >> unused);
   return canonical != request.address ? FaultReason::address_not_canonical : FaultReason::none;
@@ -185,20 +202,25 @@ void Translator::insert_directory(const Walk& walk, std::uint64_t address, unsig
 Translator::Answer Translator::use_page(const Page& page, unsigned shift, const Request& request,
                                         const AddressSpace& space, Translation& translation, Fault& fault) const {
   const std::uint64_t address = page.base + (request.address & ((1ull << shift) - 1));
+  const bool interrupts = reaches_interrupts(request, address, shift);
   FaultReason reason = check_rights(request, space, page.rights);
   const bool absent = page.absent != FaultReason::none;
   if (absent && !space.legacy && (page.rights == 0 || reason == FaultReason::none)) reason = page.absent;
   if (request.address_type == 1) {
-    const bool any = !absent && is_accessible(request, space, page.rights) && !is_interrupt_address(address);
+    const bool any = !absent && is_accessible(request, space, page.rights);
+    if (any && interrupts) {
+      fault = make_fault(request, space.legacy ? FaultReason::output_in_interrupt_range : FaultReason::scalable_interrupt_range,
+                         space.fault_processing_disabled);
+      return Answer::faulted;
+    }
     translation = Translation{address, 1ull << shift};
     translation.readable = any && (page.rights & rights::kRead);
     translation.writable = any && !request.no_write && grants_write(request, space, page.rights);
     translation.executable = translation.readable && request.execute && reason != FaultReason::execute_denied;
-    translation.global = page.rights & rights::kGlobal;
     translation.snoop = page.rights & rights::kSnoop;
     return translation.writable && !(page.rights & rights::kDirty) ? Answer::miss : Answer::translated;
   }
-  if (reason == FaultReason::none && is_interrupt_address(address))
+  if (reason == FaultReason::none && interrupts)
     reason = space.legacy ? FaultReason::output_in_interrupt_range : FaultReason::scalable_interrupt_range;
   if (reason != FaultReason::none) {
     fault = make_fault(request, reason, space.fault_processing_disabled);
@@ -226,7 +248,7 @@ inline Translator::Answer Translator::use_plain_page(const Page& page, unsigned 
 }
 
 Translator::Answer Translator::lookup(const Request& request, Translation& translation, Fault& fault, bool count) {
-  const bool plain = mode_ == Mode::legacy && request.pasid == kNoPasid && request.address_type == 0 && !request.page_request;
+  const bool plain = mode_ == TableMode::legacy && request.pasid == kNoPasid && request.address_type == 0 && !request.page_request;
   FaultReason reason = plain ? FaultReason::none : check_mode(request);
   if (reason != FaultReason::none) {
     fault = make_fault(request, reason, false);
@@ -254,7 +276,7 @@ Translator::Answer Translator::lookup(const Request& request, Translation& trans
   }
   if (needs_no_tables(request)) {
     if (count) ++statistics_.untranslated;
-    translation = {request.address, 0};
+    translation = unwalked(request, false);
     return Answer::translated;
   }
   if (!context->scalable) return lookup(request, context->space, translation, fault, count);
@@ -262,7 +284,10 @@ Translator::Answer Translator::lookup(const Request& request, Translation& trans
   const std::uint64_t tag = pasid_tag(request.source, request.pasid != kNoPasid ? request.pasid : context->rid_pasid);
   const AddressSpace* space = pasids_.find(tag, hashed(tag));
   if (count) ++(space ? statistics_.pasid_hits : statistics_.pasid_misses);
-  return space ? lookup(effective(request, *context), *space, translation, fault, count) : Answer::miss;
+  if (!space) return Answer::miss;
+  const Answer answer = lookup(effective(request, *context), *space, translation, fault, count);
+  if (request.page_request && answer == Answer::translated) invalidate_for(request, *space, pasid_of_tag(tag));
+  return answer;
 }
 
 Translator::Answer Translator::lookup(const Request& request, const AddressSpace& space, Translation& translation,
@@ -272,10 +297,9 @@ Translator::Answer Translator::lookup(const Request& request, const AddressSpace
     fault = make_fault(request, reason, space.fault_processing_disabled);
     return Answer::faulted;
   }
-  if (space.kind == AddressSpace::Kind::pass_through) {
+  if (space.kind == AddressSpace::Kind::pass_through || request.page_request) {
     if (count) ++statistics_.untranslated;
-    translation = {request.address, 0};
-    translation.snoop = space.page_snoop;
+    translation = unwalked(request, space.page_snoop);
     return Answer::translated;
   }
   unsigned shift = 0;

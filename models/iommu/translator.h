@@ -25,6 +25,8 @@ class Translator {
   /// The root-table pointer and the translation table mode in force (RTADDR, by GCMD.SRTP). Caches keep what they hold.
   void set_root(std::uint64_t rtaddr);
 
+  TableMode mode() const { return mode_; }
+
   enum class Answer : std::uint8_t { translated, miss, faulted };
   /// Whether the caches have an answer; counts nothing, but touches what it finds. A prefetcher asks.
   bool holds(const Request& request);
@@ -49,7 +51,6 @@ class Translator {
   const DomainTable& domains() const { return domains_; }
 
  private:
-  enum class Mode : std::uint8_t { legacy = 0, scalable = 1, reserved = 2, abort = 3 };  ///< RTADDR.TTM
   struct Page {
     std::uint64_t base;
     std::uint32_t key;
@@ -88,6 +89,10 @@ class Translator {
   FaultReason check_space(const Request& request, const AddressSpace& space) const;
   FaultReason check_rights(const Request& request, const AddressSpace& space, std::uint8_t page) const;
   static bool needs_no_tables(const Request& request);
+  /// What such a request, or one that passes through, is given.
+  static Translation unwalked(const Request& request, bool snoop);
+  /// A page request takes what the caches hold of its page (6.5.3.1).
+  void invalidate_for(const Request& request, const AddressSpace& space, std::uint32_t pasid);
   /// With the privilege that requests without PASID have by their context entry.
   static Request effective(const Request& request, const ContextInfo& context);
   static bool grants_write(const Request& request, const AddressSpace& space, std::uint8_t page);
@@ -135,7 +140,7 @@ class Translator {
   const Config& config_;
   Statistics& statistics_;
   std::uint64_t root_ = 0;
-  Mode mode_ = Mode::legacy;
+  TableMode mode_ = TableMode::legacy;
   std::uint64_t beyond_host_;  ///< address bits above the host address width
   SetAssociative<ContextInfo> contexts_;
   SetAssociative<AddressSpace> pasids_;

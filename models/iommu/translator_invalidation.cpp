@@ -85,6 +85,14 @@ void Translator::invalidate(const IotlbInvalidation& invalidation) {
   }
 }
 
+void Translator::invalidate_for(const Request& request, const AddressSpace& space, std::uint32_t pasid) {
+  const std::uint64_t page = request.address & ~0xfffull;
+  if (space.kind == AddressSpace::Kind::first_stage)
+    return invalidate(PasidIotlbInvalidation{PasidIotlbGranularity::page, space.domain, pasid, page, 0, false});
+  const bool nested = space.kind == AddressSpace::Kind::nested;
+  invalidate(IotlbInvalidation{nested ? Granularity::domain : Granularity::selective, space.domain, page});
+}
+
 void Translator::invalidate(const PasidIotlbInvalidation& invalidation) {
   const bool selective = invalidation.granularity == PasidIotlbGranularity::page;
   const std::uint64_t first = tagged_address(invalidation.first());
@@ -96,13 +104,15 @@ void Translator::invalidate(const PasidIotlbInvalidation& invalidation) {
     const std::uint64_t begin = address_of_tag(tag);
     return !selective || (begin <= last && begin + (bytes_of_tag(tag) - 1) >= first);
   };
-  pages_.erase_if(goes);
+  // Pages of the second stage alone are of no PASID here: with that of the whole PASID, all of the domain's go (table 24).
+  pages_.erase_if([&](std::uint64_t tag, const Page& page) {
+    return goes(tag, page) || (!selective && domain_of_tag(tag) == invalidation.domain && !space_key::has_pasid(page.key));
+  });
   if (!selective || !invalidation.leaf_only)
     for (unsigned level = 2; level <= 5; ++level) directory_cache(level).erase_if(goes);
   for (Walk* walk : active_) {
-    if (!walk->in_tables() || walk->space.domain != invalidation.domain || !walk->space.has_first() ||
-        walk->pasid != invalidation.pasid)
-      continue;
+    if (!walk->in_tables() || walk->space.domain != invalidation.domain || walk->pasid != invalidation.pasid) continue;
+    if (selective && !walk->space.has_first()) continue;
     if (selective && walk->space.kind == AddressSpace::Kind::first_stage)
       walk->overtaken_by(tagged_address(walk->request.address), first, last);
     else

@@ -37,18 +37,24 @@ std::variant<Translation, Fault> UntimedIommu::translate(const Request& request)
   ++unit_.statistics().requests;
   Translation translation;
   Fault fault;
+  // What no table has led there may not reach protected memory (11.4.8.1).
+  const auto passed = [&](const Translation& as) -> Answer {
+    const bool reaches = as.page_bytes == 0 && request.address_type != 1 && !request.page_request;
+    if (reaches && unit_.protected_ranges().blocks(as.address, as.address)) return Fault{};
+    return as;
+  };
   if (!unit_.translating()) {
+    if (request.address_type != 0) return Fault{};
     ++unit_.statistics().untranslated;
-    return Translation{request.address, 0};
+    return passed({request.address, 0});
   }
   const auto refused = [&](const Fault& why) -> Answer {
     if (request.address_type != 1 || ats_answer(why.reason) != AtsAnswer::no_rights) return blocked<Answer>(why);
-    Translation none{request.address, 4096};  // a translation request learns that there is nothing; no fault
-    none.readable = none.writable = false;
-    return none;
+    if (ats_records(why.reason)) static_cast<void>(blocked<Answer>(why));
+    return no_rights(request);
   };
   switch (unit_.translator().lookup(request, translation, fault)) {
-    case Translator::Answer::translated: return translation;
+    case Translator::Answer::translated: return passed(translation);
     case Translator::Answer::faulted: return refused(fault);
     case Translator::Answer::miss: break;
   }
@@ -65,7 +71,7 @@ std::variant<Translation, Fault> UntimedIommu::translate(const Request& request)
     std::memcpy(words, raw, sizeof words);
     step = unit_.translator().resume(walk, ok, words);
   }
-  if (step == Step::translated) return walk.translation;
+  if (step == Step::translated) return passed(walk.translation);
   return refused(walk.fault);
 }
 

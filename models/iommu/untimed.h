@@ -25,7 +25,8 @@ class UntimedIommu {
   /// Carries out everything the write started.
   void write_register(std::uint32_t offset, std::uint64_t value, unsigned bytes = 4);
 
-  /// A fault has been recorded.
+  /// A fault has been recorded, unless it is `none`: then the request is refused without one (protected memory, ATS while
+  /// translation is off).
   std::variant<Translation, Fault> translate(const Request& request);
 
   /// Nothing: posted without notification.

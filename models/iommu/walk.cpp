@@ -16,7 +16,7 @@ namespace iovirt::iommu {
 Step Translator::begin(Walk& walk, const Request& request) {
   walk = Walk{};
   walk.request = request;
-  walk.scalable = mode_ == Mode::scalable;
+  walk.scalable = mode_ == TableMode::scalable;
   active_.push_back(&walk);
   ++statistics_.walks;
   if (const FaultReason reason = check_mode(request); reason != FaultReason::none) return fail(walk, reason);
@@ -46,9 +46,10 @@ Step Translator::resume(Walk& walk, bool ok, const std::uint64_t* words) {
     case Walk::Stage::second: break;
   }
   if (ok) return second_read(walk, words[0]);
-  if (walk.space.legacy) return fail(walk, FaultReason::paging_entry_access);
-  return fail(walk, walk.second_level == walk.space.second_levels ? FaultReason::second_stage_root_access
-                                                                  : FaultReason::second_stage_access);
+  const bool top = walk.second_level == walk.space.second_levels;
+  // Where a legacy context entry leads nowhere, that is the entry's fault.
+  if (walk.space.legacy) return fail(walk, top ? FaultReason::context_invalid : FaultReason::paging_entry_access);
+  return fail(walk, top ? FaultReason::second_stage_root_access : FaultReason::second_stage_access);
 }
 
 Step Translator::updated(Walk& walk, Updated outcome) {
@@ -70,8 +71,7 @@ Step Translator::give(Walk& walk, unsigned size, const Page& page) {
 
 Step Translator::pass(Walk& walk, bool count, bool snoop) {
   if (count) ++statistics_.untranslated;
-  walk.translation = {walk.request.address, 0};
-  walk.translation.snoop = snoop;
+  walk.translation = unwalked(walk.request, snoop);
   return finish(walk, Step::translated);
 }
 
@@ -79,8 +79,7 @@ Step Translator::pass(Walk& walk, bool count, bool snoop) {
 Step Translator::no_rights(Walk& walk, FaultReason reason) {
   if (walk.request.address_type != 1) return fail(walk, reason);
   if (config_.caching_mode) remember_absence(walk, reason);
-  walk.translation = {walk.request.address, 4096};
-  walk.translation.readable = walk.translation.writable = false;
+  walk.translation = iommu::no_rights(walk.request);
   return finish(walk, Step::translated);
 }
 
@@ -108,15 +107,15 @@ Step Translator::fail(Walk& walk, FaultReason reason) {
   return finish(walk, Step::faulted);
 }
 
-/// Caching mode (6.1): what is not present is cached too, context entries under domain 0, and software that makes it
-/// present must invalidate.
+/// Caching mode (6.1, 6.2.2 to 6.2.4): what is not present is cached too, context entries under domain 0, and software
+/// that makes it present must invalidate.
 void Translator::remember_absence(const Walk& walk, FaultReason reason) {
   using R = FaultReason;
   if (walk.in_tables()) {
-    // What the first stage allows of a nested page comes before what the second stage lacks.
+    // What the first stage lacks is never kept; what it allows of a nested page comes before what the second stage lacks.
     const bool behind_first = walk.space.has_first() && walk.target == Walk::Target::output;
-    const auto granted = static_cast<std::uint8_t>(behind_first ? rights::kRead | rights::kWrite | walk.first_rights : 0);
-    if (walk.page_absent) insert_page(walk, 0, {0, walk.space.key, granted, reason});
+    const auto granted = static_cast<std::uint8_t>(behind_first ? rights::kRead | rights::kWrite | walk.leaf_rights : 0);
+    if (walk.page_absent && walk.stage == Walk::Stage::second) insert_page(walk, 0, {0, walk.space.key, granted, reason});
   } else if (!walk.cacheable) {
     return;
   } else if (reason == R::pasid_directory_not_present || reason == R::pasid_not_present) {

@@ -93,8 +93,10 @@ struct Walk {
   std::uint64_t guest_address = 0;   ///< what the first stage gave
   std::uint8_t first_level = 0;
   std::uint8_t first_shift = 0;    ///< log2 of the first-stage page
-  std::uint8_t first_rights = 0;   ///< Rights so far
+  std::uint8_t first_rights = 0;   ///< Rights so far, the leaf's apart
+  std::uint8_t leaf_rights = 0;    ///< the leaf's included
   bool first_dirty = false;
+  bool set_first_dirty = false;    ///< nested: the second stage lets the page be written, so the leaf's dirty bit is due
 
   std::uint64_t second_input = 0;
   std::uint64_t second_table = 0;
@@ -124,7 +126,7 @@ struct Walk {
 /// Bits of a cached translation.
 namespace rights {
 inline constexpr std::uint8_t kRead = 1, kWrite = 2;  ///< second stage; both set without one
-inline constexpr std::uint8_t kFirstWrite = 4, kUser = 8, kExecute = 16 /* XD clear */, kGlobal = 32;
+inline constexpr std::uint8_t kFirstWrite = 4, kUser = 8, kExecute = 16 /* XD clear */;
 inline constexpr std::uint8_t kDirty = 64;            ///< every dirty bit that a write needs is set in memory
 inline constexpr std::uint8_t kSnoop = 128;
 inline constexpr std::uint8_t kNoFirstStage = kFirstWrite | kUser | kExecute;

@@ -53,7 +53,7 @@ Step Translator::context_read(Walk& walk, const std::uint64_t* words) {
                               (pass_through && config_.pass_through && width == widest(config_));
   if (!width_supported(config_, width) || !type_supported) return fail(walk, FaultReason::context_invalid);
   space.second_levels = static_cast<std::uint8_t>(width + 2);
-  space.unreached = pass_through ? 0 : ~0ull << second_stage_bits(space);
+  space.unreached = pass_through ? beyond_host_ : ~0ull << second_stage_bits(space);
   context.plain = !pass_through;
 
   if (walk.cacheable)
@@ -94,7 +94,7 @@ Step Translator::scalable_context_read(Walk& walk, const std::uint64_t* words) {
     return fail(walk, FaultReason::scalable_context_reserved);
   // Pages are requested by devices that translate for themselves.
   if (context.page_requests && !context.device_tlb) return fail(walk, FaultReason::scalable_context_invalid);
-  if (context.rid_pasid >> context.pasid_bits) return fail(walk, FaultReason::rid_pasid_invalid);
+  if (context.rid_pasid >> context.pasid_bits) return fail(walk, FaultReason::scalable_context_invalid);
 
   if (walk.cacheable)
     contexts_.insert(context_tag(walk.request.source), context_set(context_tag(walk.request.source)), context);
@@ -127,17 +127,22 @@ Step Translator::pasid_read(Walk& walk, const std::uint64_t* words) {
   space.supervisor_requests = pe::SRE::get(words[2]);
   space.execute_requests = pe::ERE::get(words[2]);
   space.write_protect = pe::WPE::get(words[2]);
-  space.no_execute = pe::NXE::get(words[2]);
-  space.supervisor_no_execute = pe::SMEP::get(words[2]);
+  space.no_execute = pe::NXE::get(words[2]) && config_.execute_requests;  // else ignored
+  space.supervisor_no_execute = pe::SMEP::get(words[2]) && config_.execute_requests;
   space.extended_accessed = pe::EAFE::get(words[2]);
   space.first_table = pe::FSPTPTR::in_place(words[2]);
+  // The fields of a stage that is not there are reserved; those of one that this entry does not use are ignored, but for
+  // the bits of a pointer that no host address has.
+  constexpr std::uint64_t second_fields = pe::SSPTPTR::mask | pe::AW::mask | pe::SSADE::mask;
+  constexpr std::uint64_t first_fields = pe::FSPTPTR::mask | pe::FSPM::mask | pe::WPE::mask;
   const bool unsupported = (pe::SSADE::get(words[0]) && !config_.second_stage_dirty) ||
                            (space.walk_snoop && !config_.page_walk_snoop) || (space.page_snoop && !config_.snoop_control) ||
                            (space.supervisor_requests && !config_.supervisor_requests) ||
-                           ((space.execute_requests || space.no_execute || space.supervisor_no_execute) && !config_.execute_requests) ||
-                           (space.extended_accessed && !config_.extended_accessed);
-  const bool beyond = (second && (space.second_table & beyond_host_)) ||
-                      (type == pe::first_stage && (space.first_table & beyond_host_));
+                           (space.execute_requests && !config_.execute_requests) ||
+                           (space.extended_accessed && !config_.extended_accessed) ||
+                           ((words[0] & second_fields) && !config_.second_stage) ||
+                           ((words[2] & first_fields) && !config_.first_stage);
+  const bool beyond = (space.second_table | space.first_table) & beyond_host_;
   if (unsupported || beyond || (words[0] & pe::kReserved0) || (words[1] & pe::kReserved1) || (words[2] & pe::kReserved2) ||
       (words[3] | words[4] | words[5] | words[6] | words[7]) != 0)
     return fail(walk, FaultReason::pasid_reserved);
@@ -149,10 +154,10 @@ Step Translator::pasid_read(Walk& walk, const std::uint64_t* words) {
   const unsigned width = static_cast<unsigned>(pe::AW::get(words[0]));
   const unsigned mode = static_cast<unsigned>(pe::FSPM::get(words[2]));
   if (!type_supported || (second && !width_supported(config_, width)) ||
-      (type == pe::pass_through && width != widest(config_)) ||
       (first && mode != 0 && !(mode == 1 && config_.first_stage_five_level)))
     return fail(walk, FaultReason::pasid_invalid);
   space.second_levels = static_cast<std::uint8_t>(second ? width + 2 : 0);
+  if (type == pe::nested && (space.first_table >> second_stage_bits(space)) != 0) return fail(walk, FaultReason::pasid_invalid);
   space.first_levels = static_cast<std::uint8_t>(first ? mode + 4 : 0);
   space.kind = type == pe::first_stage    ? Kind::first_stage
                : type == pe::nested       ? Kind::nested
@@ -194,6 +199,10 @@ Step Translator::after_context(Walk& walk, bool count) {
 Step Translator::after_space(Walk& walk, bool count) {
   walk.fault_processing_disabled = walk.space.fault_processing_disabled;
   if (const FaultReason reason = check_space(walk.request, walk.space); reason != FaultReason::none) return fail(walk, reason);
+  if (walk.request.page_request) {
+    invalidate_for(walk.request, walk.space, walk.pasid);
+    return pass(walk, count, false);
+  }
   if (walk.space.kind == Kind::pass_through) return pass(walk, count, walk.space.page_snoop);
   unsigned shift = 0;
   const Page* page = find_page(walk.space, walk.request.source, walk.request.address, shift);

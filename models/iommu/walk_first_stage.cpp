@@ -48,8 +48,7 @@ Step Translator::first_read(Walk& walk, std::uint64_t entry) {
   if (walk.page_absent) return no_rights(walk, FaultReason::first_stage_not_present);
   const bool large = level > 1 && fe::PS::get(entry);
   const bool large_supported = level == 2 || (level == 3 && config_.first_stage_1g);
-  // Of a nested table's addresses the second stage is the judge.
-  std::uint64_t reserved = space.kind == AddressSpace::Kind::nested ? 0 : fe::Address::mask & beyond_host_;
+  std::uint64_t reserved = fe::Address::mask & beyond_host_;
   if (large) reserved |= large_supported ? fe::Address::mask & ((1ull << shift) - 1) & ~fe::kLargePat : fe::PS::mask;
   if (entry & reserved) return fail(walk, FaultReason::first_stage_reserved);
 
@@ -70,7 +69,6 @@ Step Translator::first_read(Walk& walk, std::uint64_t entry) {
 
 Step Translator::first_leaf(Walk& walk, std::uint64_t entry, unsigned shift, std::uint8_t page) {
   const AddressSpace& space = walk.space;
-  if (fe::G::get(entry)) page |= rights::kGlobal;
   constexpr std::uint8_t no_second_stage = rights::kRead | rights::kWrite;
   const auto alone = static_cast<std::uint8_t>(page | no_second_stage);
   const FaultReason reason = check_rights(walk.request, space, alone);
@@ -81,14 +79,17 @@ Step Translator::first_leaf(Walk& walk, std::uint64_t entry, unsigned shift, std
   const std::uint64_t base = fe::Address::in_place(entry) & ~offset;
   walk.guest_address = base + (walk.request.address & offset);
   const bool nested = space.kind == AddressSpace::Kind::nested;
-  if (!nested && is_interrupt_address(walk.guest_address)) return no_rights(walk, FaultReason::scalable_interrupt_range);
-  const std::uint64_t bits = (fe::A::mask | (space.extended_accessed ? fe::EA::mask : 0) |
-                              (dirties(walk.request, space, alone) ? fe::D::mask : 0)) & ~entry;
+  if (!nested && reaches_interrupts(walk.request, walk.guest_address, shift))
+    return fail(walk, FaultReason::scalable_interrupt_range);
+  // Only accessed bits may be set before it is certain that nothing faults (3.6.2).
+  const bool dirty = nested ? walk.set_first_dirty : dirties(walk.request, space, alone);
+  const std::uint64_t bits =
+      (fe::A::mask | (space.extended_accessed ? fe::EA::mask : 0) | (dirty ? fe::D::mask : 0)) & ~entry;
   if (bits != 0) return update_first(walk, entry, bits);
 
   walk.first_dirty = fe::D::get(entry);
   walk.first_shift = static_cast<std::uint8_t>(shift);
-  walk.first_rights = page;
+  walk.leaf_rights = page;
   if (nested) return start_second(walk, Walk::Target::output, walk.guest_address);
   page = alone;
   if (walk.first_dirty) page |= rights::kDirty;

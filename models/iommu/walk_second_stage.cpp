@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// Second-stage tables (9.10; accessed and dirty bits: 3.7), for requests and for what the first stage of a nested
+// Second-stage tables (9.8; accessed and dirty bits: 3.7), for requests and for what the first stage of a nested
 // translation needs.
 
 #include "models/iommu/cache_tags.h"
@@ -24,8 +24,7 @@ Step Translator::start_second(Walk& walk, Walk::Target target, std::uint64_t inp
   walk.target = target;
   walk.second_input = input;
   if (target != Walk::Target::request && (input >> second_stage_bits(space)) != 0)
-    return fail(walk, target == Walk::Target::table ? FaultReason::nested_table_beyond_width
-                                                    : FaultReason::second_stage_address_beyond_width);
+    return fail(walk, FaultReason::nested_table_beyond_width);
   walk.second_table = space.second_table;
   walk.second_level = space.second_levels;
   walk.readable = walk.writable = true;
@@ -51,9 +50,8 @@ Step Translator::second_read(Walk& walk, std::uint64_t entry) {
   }
   const bool large = walk.second_level > 1 && pe::PS::get(entry);
   const bool large_supported = (walk.second_level == 2 && config_.pages_2m) || (walk.second_level == 3 && config_.pages_1g);
-  std::uint64_t reserved = pe::Address::mask & beyond_host_;
-  if (!config_.device_tlbs) reserved |= pe::TM::mask;
-  if (!config_.snoop_control && (large || walk.second_level == 1)) reserved |= pe::SNP::mask;
+  std::uint64_t reserved = (pe::Address::mask & beyond_host_) | pe::IW::mask;
+  if (!config_.snoop_control || !(large || walk.second_level == 1)) reserved |= pe::SNP::mask;
   if (large) reserved |= large_supported ? pe::Address::mask & ((1ull << shift) - 1) : pe::PS::mask;
   if (entry & reserved) return fail(walk, legacy ? FaultReason::paging_entry_reserved : FaultReason::second_stage_reserved);
 
@@ -76,17 +74,18 @@ Step Translator::second_leaf(Walk& walk, std::uint64_t entry, unsigned shift, st
   const AddressSpace& space = walk.space;
   bool dirty = walk.table_write;
   if (walk.target == Walk::Target::table) {
-    if (!(page & rights::kRead))
+    // With dirty tracking, reading a first-stage entry takes the right to write it too (3.8.1).
+    if (!(page & rights::kRead) || (space.second_dirty && !(page & rights::kWrite)))
       return no_rights(walk, walk.first_level == space.first_levels ? FaultReason::nested_root_no_read_permission
                                                                     : FaultReason::nested_table_no_read_permission);
   } else {
-    page |= walk.target == Walk::Target::request ? rights::kNoFirstStage : walk.first_rights;
+    page |= walk.target == Walk::Target::request ? rights::kNoFirstStage : walk.leaf_rights;
     const std::uint64_t address = pe::Address::in_place(entry) + (walk.second_input & ((1ull << shift) - 1));
     if (const FaultReason reason = check_rights(walk.request, space, page); reason != FaultReason::none)
       if (walk.request.address_type != 1) return fail(walk, reason);
-    if (is_interrupt_address(address))
-      return no_rights(walk, space.legacy ? FaultReason::output_in_interrupt_range : FaultReason::scalable_interrupt_range);
-    dirty = dirties(walk.request, space, page);
+    if (reaches_interrupts(walk.request, address, shift))
+      return fail(walk, space.legacy ? FaultReason::output_in_interrupt_range : FaultReason::scalable_interrupt_range);
+    dirty = dirties(walk.request, space, page) && (walk.target == Walk::Target::request || walk.first_dirty);
   }
   if (space.second_dirty) {
     const std::uint64_t bits = (pe::A::mask | (dirty ? pe::D::mask : 0)) & ~entry;
@@ -108,6 +107,10 @@ Step Translator::second_done(Walk& walk, std::uint64_t entry, unsigned shift, st
   if (!walk.space.second_dirty || pe::D::get(entry)) page |= rights::kDirty;
   if (walk.space.page_snoop || pe::SNP::get(entry)) page |= rights::kSnoop;
   if (walk.target == Walk::Target::request) return give(walk, (shift - 12) / 9, {base, walk.space.key, page});
+  if (!walk.first_dirty && dirties(walk.request, walk.space, page)) {
+    walk.set_first_dirty = true;  // and then the second stage's, with another look at both
+    return fetch_first(walk);
+  }
   // Nested: the smaller of the two pages.
   if (!walk.first_dirty) page = static_cast<std::uint8_t>(page & ~rights::kDirty);
   const unsigned smaller = shift < walk.first_shift ? shift : walk.first_shift;

@@ -235,9 +235,20 @@ void RootComplex::release_held(Port& port) {
 }
 
 void RootComplex::forward(tlm::tlm_generic_payload& payload) {
+  if (unended_) return waiting_.push(&payload);
   tlm::tlm_phase phase = tlm::BEGIN_REQ;
   sc_core::sc_time delay = queue_.delay();
-  dma_out->nb_transport_fw(payload, phase, delay);
+  if (dma_out->nb_transport_fw(payload, phase, delay) == tlm::TLM_ACCEPTED) unended_ = &payload;
+}
+
+void RootComplex::request_ended(tlm::tlm_generic_payload& payload) {
+  if (unended_ != &payload) return;
+  unended_ = nullptr;
+  while (!unended_ && !waiting_.empty()) {
+    tlm::tlm_generic_payload& next = *waiting_.front();
+    waiting_.pop();
+    forward(next);
+  }
 }
 
 Ps RootComplex::claim_down(Port& port, std::uint32_t wire_bytes) {
@@ -249,6 +260,7 @@ Ps RootComplex::claim_down(Port& port, std::uint32_t wire_bytes) {
 }
 
 tlm::tlm_sync_enum RootComplex::dma_answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
+  request_ended(payload);  // END_REQ, or an answer that says so too
   if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
   const auto& ext = sim::TransactionPool::extension(payload);
   Port& port = *ports_[ext.route >> kRouteSlotBits];

@@ -30,6 +30,7 @@
 #include "models/pcie/credited_link.h"
 #include "models/pcie/function.h"
 #include "models/pcie/link_timing.h"
+#include "models/pcie/ring.h"
 
 namespace iovirt::pcie {
 
@@ -85,6 +86,7 @@ class RootComplex : public sc_core::sc_module, private sim::Actor {
   void arrived(Port& port, std::uint64_t handle);
   void goes_on(std::uint64_t handle);
   void forward(tlm::tlm_generic_payload& payload);
+  void request_ended(tlm::tlm_generic_payload& payload);
   void release_held(Port& port);
 
   Config config_;
@@ -97,6 +99,8 @@ class RootComplex : public sc_core::sc_module, private sim::Actor {
   std::vector<std::unique_ptr<Port>> ports_;
   std::vector<Mmio> mmio_;
   std::vector<std::uint32_t> idle_mmio_;
+  tlm::tlm_generic_payload* unended_ = nullptr;  ///< sent by dma_out, and not accepted yet
+  Ring<tlm::tlm_generic_payload*> waiting_;      ///< behind it
 };
 
 }  // namespace iovirt::pcie

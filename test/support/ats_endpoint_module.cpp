@@ -95,7 +95,9 @@ void AtsEndpoint::move(std::size_t index, std::uint64_t address, sim::AddressTyp
   Transfer& transfer = transfers[index];
   transfer.state = State::moving;
   auto& payload = request(transfer.write, address, 4, index);
-  sim::TransactionPool::extension(payload).address_type = type;
+  auto& extension = sim::TransactionPool::extension(payload);
+  extension.address_type = type;
+  if (type == sim::AddressType::translated) extension.pasid = sim::kNoPasid;  // where the root complex knows no other
   if (transfer.write) std::memcpy(payload.get_data_ptr(), &transfer.data, 4);
   send(payload);
 }
@@ -202,63 +204,9 @@ void AtsEndpoint::fire(std::uint32_t, std::uint64_t tag) {
 // -- bench ---------------------------------------------------------------------------------------------------------------
 
 AtsBench::AtsBench(sc_core::sc_module_name name, const iommu::Config& config, std::function<void(AtsBench&)> script)
-    : sc_module(name), iommu("iommu", config, queue, pool), script_(std::move(script)) {
+    : ScriptedIommu(name, config, [this, script = std::move(script)] { script(*this); }) {
   device.dma_out.bind(iommu.dma_in);
   iommu.device_out.bind(device.messages_in);
-  registers.bind(iommu.regs);
-  iommu.mem_out.bind(memory.in);
-  iommu.interrupt_out.bind(interrupts);
-  interrupts.register_nb_transport_fw(this, &AtsBench::interrupted);
-  SC_THREAD(script_thread);
-}
-
-void AtsBench::script_thread() {
-  try {
-    script_(*this);
-  } catch (...) {
-    failure_ = std::current_exception();
-  }
-  sc_core::sc_stop();
-}
-
-void AtsBench::run() {
-  sc_core::sc_start();
-  if (failure_) std::rethrow_exception(failure_);
-}
-
-void AtsBench::write(std::uint32_t offset, std::uint64_t value, unsigned bytes) {
-  auto& payload = pool.acquire(tlm::TLM_WRITE_COMMAND, offset, bytes);
-  std::memcpy(payload.get_data_ptr(), &value, bytes);
-  sc_core::sc_time delay;
-  registers->b_transport(payload, delay);
-  sc_core::wait(delay);
-  payload.release();
-}
-
-std::uint64_t AtsBench::read(std::uint32_t offset, unsigned bytes) {
-  auto& payload = pool.acquire(tlm::TLM_READ_COMMAND, offset, bytes);
-  sc_core::sc_time delay;
-  registers->b_transport(payload, delay);
-  sc_core::wait(delay);
-  std::uint64_t value = 0;
-  std::memcpy(&value, payload.get_data_ptr(), bytes);
-  payload.release();
-  return value;
-}
-
-void AtsBench::submit(const DescriptorWords& words) {
-  const unsigned bytes = read(iommu::reg::kIQA, 8) & iommu::reg::iqa::DW::mask ? 32 : 16;
-  const std::uint64_t tail = read(iommu::reg::kIQT, 8);
-  for (unsigned i = 0; i < bytes / 8; ++i) tables.set_word(tables.queue() + tail + 8 * i, i == 0 ? words.low : i == 1 ? words.high : 0);
-  write(iommu::reg::kIQT, (tail + bytes) & 0xfff, 8);
-}
-
-tlm::tlm_sync_enum AtsBench::interrupted(tlm::tlm_generic_payload& payload, tlm::tlm_phase&, sc_core::sc_time&) {
-  iommu::InterruptMessage message{payload.get_address(), 0};
-  std::memcpy(&message.data, payload.get_data_ptr(), 4);
-  messages.push_back(message);
-  payload.set_response_status(tlm::TLM_OK_RESPONSE);
-  return tlm::TLM_COMPLETED;
 }
 
 }  // namespace iovirt::test

@@ -6,19 +6,9 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <exception>
 #include <functional>
 #include <vector>
 
-#include <systemc>
-#include <tlm>
-#include <tlm_utils/simple_initiator_socket.h>
-#include <tlm_utils/simple_target_socket.h>
-
-#include "lib/sim/event_queue.h"
-#include "lib/sim/transaction.h"
-#include "models/iommu/iommu_module.h"
 #include "test/support/iommu_bench_module.h"
 
 namespace iovirt::test {
@@ -96,36 +86,13 @@ class AtsEndpoint : public sc_core::sc_module, private sim::Actor {
   std::uint16_t next_group_ = 0;
 };
 
-/// The endpoint, an IOMMU, a memory, an interrupt sink, and a script.
-class AtsBench : public sc_core::sc_module {
+/// The endpoint at an IOMMU, and a script.
+class AtsBench : public ScriptedIommu {
  public:
-  SC_HAS_PROCESS(AtsBench);
   static constexpr std::uint16_t kFunction = 0x0108;
   AtsBench(sc_core::sc_module_name name, const iommu::Config& config, std::function<void(AtsBench&)> script);
-  void run();
 
-  void write(std::uint32_t offset, std::uint64_t value, unsigned bytes = 4);
-  std::uint64_t read(std::uint32_t offset, unsigned bytes = 4);
-  /// Words of a descriptor, 16 or 32 bytes as IQA.DW says.
-  void submit(const DescriptorWords& words);
-  void settle(double ns = 10'000) { sc_core::wait(ns, sc_core::SC_NS); }
-
-  SparseMemory data;
-  IommuTables tables{data};
-  sim::EventQueue queue{"queue"};
-  sim::TransactionPool pool;
-  iommu::Iommu iommu;
-  TimedMemory memory{"memory", data, queue};
   AtsEndpoint device{"device", kFunction, queue, pool};
-  tlm_utils::simple_initiator_socket<AtsBench> registers{"registers"};
-  tlm_utils::simple_target_socket<AtsBench> interrupts{"interrupts"};
-  std::vector<iommu::InterruptMessage> messages;
-
- private:
-  void script_thread();
-  tlm::tlm_sync_enum interrupted(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
-  std::function<void(AtsBench&)> script_;
-  std::exception_ptr failure_;
 };
 
 }  // namespace iovirt::test

@@ -42,32 +42,32 @@ unsigned TimedMemory::debug(tlm::tlm_generic_payload& payload) {
   return offers_debug && access(payload) ? payload.get_data_length() : 0;
 }
 
-IommuBench::IommuBench(sc_core::sc_module_name name, const iommu::Config& config, std::function<void(IommuBench&)> script)
+// -- ScriptedIommu -------------------------------------------------------------------------------------------------------
+
+ScriptedIommu::ScriptedIommu(sc_core::sc_module_name name, const iommu::Config& config, std::function<void()> script)
     : sc_module(name), iommu("iommu", config, queue, pool), script_(std::move(script)) {
-  dma.bind(iommu.dma_in);
   registers.bind(iommu.regs);
   iommu.mem_out.bind(memory.in);
   iommu.interrupt_out.bind(interrupts);
-  dma.register_nb_transport_bw(this, &IommuBench::answered);
-  interrupts.register_nb_transport_fw(this, &IommuBench::interrupted);
+  interrupts.register_nb_transport_fw(this, &ScriptedIommu::interrupted);
   SC_THREAD(script_thread);
 }
 
-void IommuBench::script_thread() {
+void ScriptedIommu::script_thread() {
   try {
-    script_(*this);
+    script_();
   } catch (...) {
     failure_ = std::current_exception();
   }
   sc_core::sc_stop();
 }
 
-void IommuBench::run() {
+void ScriptedIommu::run() {
   sc_core::sc_start();
   if (failure_) std::rethrow_exception(failure_);
 }
 
-void IommuBench::write(std::uint32_t offset, std::uint64_t value, unsigned bytes) {
+void ScriptedIommu::write(std::uint32_t offset, std::uint64_t value, unsigned bytes) {
   auto& payload = pool.acquire(tlm::TLM_WRITE_COMMAND, offset, bytes);
   std::memcpy(payload.get_data_ptr(), &value, bytes);
   sc_core::sc_time delay;
@@ -76,7 +76,7 @@ void IommuBench::write(std::uint32_t offset, std::uint64_t value, unsigned bytes
   payload.release();
 }
 
-std::uint64_t IommuBench::read(std::uint32_t offset, unsigned bytes) {
+std::uint64_t ScriptedIommu::read(std::uint32_t offset, unsigned bytes) {
   auto& payload = pool.acquire(tlm::TLM_READ_COMMAND, offset, bytes);
   sc_core::sc_time delay;
   registers->b_transport(payload, delay);
@@ -85,6 +85,31 @@ std::uint64_t IommuBench::read(std::uint32_t offset, unsigned bytes) {
   std::memcpy(&value, payload.get_data_ptr(), bytes);
   payload.release();
   return value;
+}
+
+void ScriptedIommu::submit(const DescriptorWords& words) {
+  const unsigned bytes = iommu::reg::iqa::DW::get(iommu.registers().at(iommu::reg::kIQA)) ? 32 : 16;
+  const std::uint64_t tail = read(iommu::reg::kIQT, 8);
+  for (unsigned i = 0; i < bytes / 8; ++i) tables.set_word(tables.queue() + tail + 8 * i, i == 0 ? words.low : i == 1 ? words.high : 0);
+  write(iommu::reg::kIQT, (tail + bytes) & 0xfff, 8);
+}
+
+tlm::tlm_sync_enum ScriptedIommu::interrupted(tlm::tlm_generic_payload& payload, tlm::tlm_phase&, sc_core::sc_time&) {
+  Message message{queue.now(), payload.get_address(), 0, 0, sim::TlpKind::memory};
+  std::memcpy(&message.data, payload.get_data_ptr(), 4);
+  message.requester = sim::TransactionPool::extension(payload).requester;
+  message.kind = sim::TransactionPool::extension(payload).kind;
+  messages.push_back(message);
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  return tlm::TLM_COMPLETED;
+}
+
+// -- IommuBench ----------------------------------------------------------------------------------------------------------
+
+IommuBench::IommuBench(sc_core::sc_module_name name, const iommu::Config& config, std::function<void(IommuBench&)> script)
+    : ScriptedIommu(name, config, [this, script = std::move(script)] { script(*this); }) {
+  dma.bind(iommu.dma_in);
+  dma.register_nb_transport_bw(this, &IommuBench::answered);
 }
 
 void IommuBench::enable(bool extended) {
@@ -97,47 +122,66 @@ std::uint64_t IommuBench::add_device(std::uint16_t source, std::uint16_t domain)
   return top;
 }
 
-void IommuBench::submit(const DescriptorWords& words) {
-  const std::uint64_t tail = read(iommu::reg::kIQT, 8);
-  tables.set_word(tables.queue() + tail, words.low);
-  tables.set_word(tables.queue() + tail + 8, words.high);
-  write(iommu::reg::kIQT, (tail + 16) & 0xfff, 8);
+tlm::tlm_generic_payload& IommuBench::make(std::uint16_t source, bool is_write, std::uint64_t address, unsigned bytes) {
+  auto& payload = pool.acquire(is_write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND, address, bytes);
+  std::memset(payload.get_data_ptr(), 0, bytes);
+  sim::TransactionPool::extension(payload).requester = source;
+  return payload;
 }
 
 std::size_t IommuBench::send(std::uint16_t source, bool is_write, std::uint64_t address, unsigned bytes, std::uint32_t value) {
-  auto& payload = pool.acquire(is_write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND, address, bytes);
-  if (is_write) std::memset(payload.get_data_ptr(), 0, bytes);
+  auto& payload = make(source, is_write, address, bytes);
   if (is_write) std::memcpy(payload.get_data_ptr(), &value, bytes < 4 ? bytes : 4);
-  auto& extension = sim::TransactionPool::extension(payload);
-  extension.requester = source;
-  extension.tag = requests.size();
+  return queue_up(payload);
+}
+
+std::size_t IommuBench::send_zero_length_read(std::uint16_t source, std::uint64_t address) {
+  static unsigned char none[4] = {};
+  auto& payload = make(source, false, address, 4);
+  payload.set_byte_enable_ptr(none);
+  payload.set_byte_enable_length(4);
+  return queue_up(payload);
+}
+
+std::size_t IommuBench::queue_up(tlm::tlm_generic_payload& payload) {
+  sim::TransactionPool::extension(payload).tag = requests.size();
   requests.push_back({});
   requests.back().sent = queue.now();
-  requests.back().address = address;
-  tlm::tlm_phase phase = tlm::BEGIN_REQ;
-  sc_core::sc_time delay = queue.delay();
-  const auto status = dma->nb_transport_fw(payload, phase, delay);
-  if (status != tlm::TLM_UPDATED || phase != tlm::END_REQ) throw std::logic_error("the request was not accepted");
+  requests.back().address = payload.get_address();
+  backlog_.push_back(&payload);
+  pump();
   return requests.size() - 1;
 }
 
-tlm::tlm_sync_enum IommuBench::answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase&, sc_core::sc_time&) {
+void IommuBench::pump() {
+  while (!unended_ && !backlog_.empty()) {
+    tlm::tlm_generic_payload& payload = *backlog_.front();
+    backlog_.pop_front();
+    Request& request = requests[sim::TransactionPool::extension(payload).tag];
+    unended_ = &payload;
+    tlm::tlm_phase phase = tlm::BEGIN_REQ;
+    sc_core::sc_time delay = queue.delay();
+    if (dma->nb_transport_fw(payload, phase, delay) == tlm::TLM_ACCEPTED) return;
+    if (phase != tlm::END_REQ) throw std::logic_error("the request was not accepted");
+    unended_ = nullptr;
+    request.accepted = queue.now();
+  }
+}
+
+tlm::tlm_sync_enum IommuBench::answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
   Request& request = requests[sim::TransactionPool::extension(payload).tag];
+  if (phase == tlm::END_REQ) {
+    if (unended_ != &payload) throw std::logic_error("another request was accepted");
+    unended_ = nullptr;
+    request.accepted = queue.now();
+    pump();
+    return tlm::TLM_ACCEPTED;
+  }
   request.answered = queue.now();
   request.status = payload.get_response_status();
   if (payload.get_address() != request.address) request.status = tlm::TLM_GENERIC_ERROR_RESPONSE;
   std::memcpy(&request.data, payload.get_data_ptr(), 4);
   payload.release();
-  return tlm::TLM_COMPLETED;
-}
-
-tlm::tlm_sync_enum IommuBench::interrupted(tlm::tlm_generic_payload& payload, tlm::tlm_phase&, sc_core::sc_time&) {
-  Message message{queue.now(), payload.get_address(), 0, 0, sim::TlpKind::memory};
-  std::memcpy(&message.data, payload.get_data_ptr(), 4);
-  message.requester = sim::TransactionPool::extension(payload).requester;
-  message.kind = sim::TransactionPool::extension(payload).kind;
-  messages.push_back(message);
-  payload.set_response_status(tlm::TLM_OK_RESPONSE);
   return tlm::TLM_COMPLETED;
 }
 

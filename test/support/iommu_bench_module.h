@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <vector>
@@ -49,33 +50,21 @@ class TimedMemory : public sc_core::sc_module, private sim::Actor {
   sim::EventQueue& queue_;
 };
 
-class IommuBench : public sc_core::sc_module {
+/// An IOMMU over a memory, its registers, an interrupt sink, and a script. What sends requests is derived from it.
+class ScriptedIommu : public sc_core::sc_module {
  public:
-  SC_HAS_PROCESS(IommuBench);
+  SC_HAS_PROCESS(ScriptedIommu);
   /// `script` runs in an SC_THREAD once `run` has been called; what it throws is thrown by `run`.
-  IommuBench(sc_core::sc_module_name name, const iommu::Config& config, std::function<void(IommuBench&)> script);
+  ScriptedIommu(sc_core::sc_module_name name, const iommu::Config& config, std::function<void()> script);
   void run();
 
-  // -- the script's tools ------------------------------------------------------------------------------------------
   void write(std::uint32_t offset, std::uint64_t value, unsigned bytes = 4);
   std::uint64_t read(std::uint32_t offset, unsigned bytes = 4);
-  /// Everything on, with a device per call of add_device.
-  void enable(bool extended = false);
-  std::uint64_t add_device(std::uint16_t source, std::uint16_t domain = 1);
+  /// Words of a descriptor, 16 or 32 bytes as IQA.DW says.
   void submit(const DescriptorWords& words);
-
-  /// Sends now; the index of its entry in `requests`.
-  std::size_t send(std::uint16_t source, bool is_write, std::uint64_t address, unsigned bytes = 64, std::uint32_t data = 0);
-  std::size_t msi(std::uint16_t source, unsigned index) { return send(source, true, msi_address(index), 4); }
   /// Until every request has been answered and nothing happens any more.
   void settle(double ns = 10'000) { sc_core::wait(ns, sc_core::SC_NS); }
 
-  struct Request {
-    Ps sent = 0, answered = 0;
-    tlm::tlm_response_status status = tlm::TLM_INCOMPLETE_RESPONSE;
-    std::uint64_t address = 0;
-    std::uint32_t data = 0;  ///< the first bytes read
-  };
   struct Message {
     Ps at;
     std::uint64_t address;
@@ -83,9 +72,6 @@ class IommuBench : public sc_core::sc_module {
     std::uint16_t requester;
     sim::TlpKind kind;
   };
-  double took_ns(std::size_t request) const { return ps_to_ns(requests[request].answered - requests[request].sent); }
-  /// Accesses to memory below and above the tables, in order.
-  std::vector<TimedMemory::Access> data_accesses() const;
   const iommu::Statistics& statistics() const { return iommu.statistics(); }
 
   SparseMemory data;
@@ -94,17 +80,52 @@ class IommuBench : public sc_core::sc_module {
   sim::TransactionPool pool;
   iommu::Iommu iommu;
   TimedMemory memory{"memory", data, queue};
-  tlm_utils::simple_initiator_socket<IommuBench> dma{"dma"}, registers{"registers"};
-  tlm_utils::simple_target_socket<IommuBench> interrupts{"interrupts"};
-  std::vector<Request> requests;
+  tlm_utils::simple_initiator_socket<ScriptedIommu> registers{"registers"};
+  tlm_utils::simple_target_socket<ScriptedIommu> interrupts{"interrupts"};
   std::vector<Message> messages;
 
  private:
   void script_thread();
-  tlm::tlm_sync_enum answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   tlm::tlm_sync_enum interrupted(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
-  std::function<void(IommuBench&)> script_;
+  std::function<void()> script_;
   std::exception_ptr failure_;
+};
+
+/// With a requester for whom the script speaks. It sends one request after the other, as the IOMMU accepts them.
+class IommuBench : public ScriptedIommu {
+ public:
+  IommuBench(sc_core::sc_module_name name, const iommu::Config& config, std::function<void(IommuBench&)> script);
+
+  /// Everything on, with a device per call of add_device.
+  void enable(bool extended = false);
+  std::uint64_t add_device(std::uint16_t source, std::uint16_t domain = 1);
+
+  /// Sends now, or when what was sent before has been accepted; the index of its entry in `requests`.
+  std::size_t send(std::uint16_t source, bool is_write, std::uint64_t address, unsigned bytes = 64, std::uint32_t data = 0);
+  /// Of 4 bytes, none of them enabled.
+  std::size_t send_zero_length_read(std::uint16_t source, std::uint64_t address);
+  std::size_t msi(std::uint16_t source, unsigned index) { return send(source, true, msi_address(index), 4); }
+
+  struct Request {
+    Ps sent = 0, accepted = 0, answered = 0;
+    tlm::tlm_response_status status = tlm::TLM_INCOMPLETE_RESPONSE;
+    std::uint64_t address = 0;
+    std::uint32_t data = 0;  ///< the first bytes read
+  };
+  double took_ns(std::size_t request) const { return ps_to_ns(requests[request].answered - requests[request].sent); }
+  /// Accesses to memory below and above the tables, in order.
+  std::vector<TimedMemory::Access> data_accesses() const;
+
+  tlm_utils::simple_initiator_socket<IommuBench> dma{"dma"};
+  std::vector<Request> requests;
+
+ private:
+  tlm::tlm_generic_payload& make(std::uint16_t source, bool is_write, std::uint64_t address, unsigned bytes);
+  std::size_t queue_up(tlm::tlm_generic_payload& payload);
+  void pump();
+  tlm::tlm_sync_enum answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  std::deque<tlm::tlm_generic_payload*> backlog_;
+  tlm::tlm_generic_payload* unended_ = nullptr;
 };
 
 }  // namespace iovirt::test

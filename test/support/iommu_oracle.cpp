@@ -60,25 +60,25 @@ struct Naive {
     word |= missing;
   }
 
-  Second second(Word input, Use use) {
-    if (use != for_request && too_wide(input)) throw OracleFault{use == for_output ? 0x84u : 0x74u};
+  Second second(Word input, Use use, bool dirties = true) {
+    if (use != for_request && too_wide(input)) throw OracleFault{0x74u};
     Word table = second_table;
     bool readable = true, writable = true;
     for (unsigned level = second_levels;; --level) {
       const unsigned low_bit = 12 + 9 * (level - 1);
       const Word at = table + bits(input, low_bit + 8, low_bit) * 8;
-      Word word = entry(at, legacy ? 0x7u : level == second_levels ? 0x7bu : 0x78u);
+      Word word = entry(at, legacy ? (level == second_levels ? 0x3u : 0x7u) : level == second_levels ? 0x7bu : 0x78u);
       if (!bit(word, 0) && !bit(word, 1)) throw OracleFault{!legacy ? 0x79u : request.write ? 5u : 6u};
       const unsigned reserved = legacy ? 0xc : 0x7a;
       if (config.host_address_bits < 52 && any(word, 51, config.host_address_bits)) throw OracleFault{reserved};
-      if (bit(word, 62) && !config.device_tlbs) throw OracleFault{reserved};
+      if (bit(word, 62)) throw OracleFault{reserved};
       bool leaf = level == 1;
       if (level > 1 && bit(word, 7)) {
         const bool exists = (level == 2 && config.pages_2m) || (level == 3 && config.pages_1g);
         if (!exists || any(word, low_bit - 1, 12)) throw OracleFault{reserved};
         leaf = true;
       }
-      if (leaf && bit(word, 11) && !config.snoop_control) throw OracleFault{reserved};
+      if (bit(word, 11) && !(leaf && config.snoop_control)) throw OracleFault{reserved};
       readable = readable && bit(word, 0);
       writable = writable && bit(word, 1);
       if (!legacy && !readable && !writable) throw OracleFault{0x79};
@@ -89,14 +89,14 @@ struct Naive {
       }
       const Word address = address_of(word) + bits(input, low_bit - 1, 0);
       if (use == for_top_table || use == for_table) {
-        if (!readable) throw OracleFault{use == for_top_table ? 0x75u : 0x76u};
+        if (!readable || (tracked && !writable)) throw OracleFault{use == for_top_table ? 0x75u : 0x76u};
         touch_second(at, word, 1 << 8);
       } else {
         if (request.write && !writable) throw OracleFault{legacy ? 5u : 0x85u};
         const bool nothing_read = request.zero_length && config.zero_length_reads && writable;
         if (!request.write && !readable && !nothing_read) throw OracleFault{legacy ? 6u : 0x86u};
         if (interrupt(address)) throw OracleFault{legacy ? 0xeu : 0x87u};
-        touch_second(at, word, request.write ? 1 << 8 | 1 << 9 : 1 << 8);
+        touch_second(at, word, request.write && dirties ? 1 << 8 | 1 << 9 : 1 << 8);
       }
       return {address, at, word, readable, writable};
     }
@@ -116,7 +116,7 @@ struct Naive {
       }
       const Word word = entry(at, level == first_levels ? 0x73 : 0x70);
       if (!bit(word, 0)) throw OracleFault{0x71};
-      if (!nested && config.host_address_bits < 52 && any(word, 51, config.host_address_bits)) throw OracleFault{0x72};
+      if (config.host_address_bits < 52 && any(word, 51, config.host_address_bits)) throw OracleFault{0x72};
       bool leaf = level == 1;
       if (level > 1 && bit(word, 7)) {
         if (level > 3 || (level == 3 && !config.first_stage_1g) || any(word, low_bit - 1, 13)) throw OracleFault{0x72};
@@ -132,19 +132,27 @@ struct Naive {
         if (request.execute && !all_executable) throw OracleFault{0x82};
         if (request.execute && !user && no_user_code && all_user) throw OracleFault{0x82};
         if (request.write && !all_writable && (user || protect)) throw OracleFault{0x85};
-        if (request.write) wanted |= 1 << 6;
+        if (request.write && !nested) wanted |= 1 << 6;
         address = (address_of(word) >> low_bit << low_bit) + bits(request.address, low_bit - 1, 0);
         if (!nested && interrupt(address)) throw OracleFault{0x87};
       }
-      if (const Word missing = wanted & ~word) {
+      const auto set = [&](Word missing) {
+        if (missing == 0) return;
         if (!snooped) throw OracleFault{0x90};
         if (nested) {
           if (!where.writable) throw OracleFault{0x77};
           touch_second(where.entry_at, where.entry, 1 << 9);
         }
         if (!memory.set_bits(at, missing)) throw OracleFault{0x91};
+      };
+      set(wanted & ~word);
+      if (leaf && nested) {
+        // Dirty bits once it is certain that the page may be written: the first stage's, then the second's.
+        static_cast<void>(second(address, for_output, false));
+        if (request.write) set((1 << 6) & ~word);
+        return second(address, for_output).address;
       }
-      if (leaf) return nested ? second(address, for_output).address : address;
+      if (leaf) return address;
       table = address_of(word);
     }
   }
@@ -168,6 +176,8 @@ struct Naive {
     if (type == 3 || (type == 1 && !config.device_tlbs)) throw OracleFault{3};
     if (type == 2) {
       if (!config.pass_through || width != widest()) throw OracleFault{3};
+      if (beyond_host(request.address)) throw OracleFault{4};
+      if (interrupt(request.address)) throw OracleFault{0xe};
       return request.address;
     }
     second_table = page_of(low);
@@ -196,14 +206,16 @@ struct Naive {
         (rid_privileged && !config.supervisor_requests))
       throw OracleFault{0x42};
     if (pages && !devices) throw OracleFault{0x43};
-    if (rid_pasid / 64 >= 1ull << directory_bits) throw OracleFault{0x48};
+    if (rid_pasid / 64 >= 1ull << directory_bits) throw OracleFault{0x43};
     Word pasid = rid_pasid;
     bool execute = false;
     user = !rid_privileged;
     if (request.pasid >= 0) {
       if (!pasids) throw OracleFault{0x45};
       pasid = static_cast<Word>(request.pasid);
-      if (pasid / 64 >= 1ull << directory_bits || pasid >= 1ull << config.pasid_bits) throw OracleFault{0x46};
+      if (pasid / 64 >= 1ull << directory_bits) throw OracleFault{0x46};
+      if (pasid == rid_pasid) throw OracleFault{0x48};
+      if (pasid >= 1ull << config.pasid_bits) throw OracleFault{0x89};
       user = !request.privileged;
       execute = request.execute;
     }
@@ -222,26 +234,31 @@ struct Naive {
       if (words[i] != 0) throw OracleFault{0x5a};
     if ((bit(words[0], 9) && !config.second_stage_dirty) || (bit(words[1], 23) && !config.page_walk_snoop) ||
         (bit(words[1], 24) && !config.snoop_control) || (bit(words[2], 0) && !config.supervisor_requests) ||
-        ((bit(words[2], 1) || bit(words[2], 5) || bit(words[2], 6)) && !config.execute_requests) ||
+        (bit(words[2], 1) && !config.execute_requests) ||
         (bit(words[2], 7) && !config.extended_accessed))
       throw OracleFault{0x5a};
-    if ((has_second && beyond_host(words[0])) || (type == 1 && beyond_host(words[2]))) throw OracleFault{0x5a};
+    if (!config.second_stage && (any(words[0], 63, 12) || any(words[0], 4, 2) || bit(words[0], 9))) throw OracleFault{0x5a};
+    if (!config.first_stage && (any(words[2], 63, 12) || any(words[2], 4, 2))) throw OracleFault{0x5a};
+    if (beyond_host(words[0]) || beyond_host(words[2])) throw OracleFault{0x5a};
     const bool exists = (type == 1 && config.first_stage) || (type == 2 && config.second_stage) ||
                         (type == 3 && config.nested_translation) || (type == 4 && config.pass_through);
-    if (!exists || (has_second && !width_exists(width)) || (type == 4 && width != widest())) throw OracleFault{0x5b};
+    if (!exists || (has_second && !width_exists(width))) throw OracleFault{0x5b};
     if (has_first && mode != 0 && (mode != 1 || !config.first_stage_five_level)) throw OracleFault{0x5b};
 
     second_table = page_of(words[0]);
     second_levels = width + 2;
     first_table = page_of(words[2]);
     first_levels = mode + 4;
+    if (type == 3 && too_wide(first_table)) throw OracleFault{0x5b};
     tracked = bit(words[0], 9);
     snooped = bit(words[1], 23);
     protect = bit(words[2], 4);
-    no_execute = bit(words[2], 5);
-    no_user_code = bit(words[2], 6);
+    no_execute = bit(words[2], 5) && config.execute_requests;
+    no_user_code = bit(words[2], 6) && config.execute_requests;
     extended = bit(words[2], 7);
 
+    if (execute && !bit(words[2], 1)) throw OracleFault{0x5c};
+    if (!user && !bit(words[2], 0)) throw OracleFault{0x5d};
     if (type == 4) {
       if (interrupt(request.address)) throw OracleFault{0x87};
       if (beyond_host(request.address)) throw OracleFault{0x83};
@@ -251,8 +268,6 @@ struct Naive {
       if (too_wide(request.address)) throw OracleFault{0x84};
       return second(request.address, for_request).address;
     }
-    if (execute && !bit(words[2], 1)) throw OracleFault{0x5c};
-    if (!user && !bit(words[2], 0)) throw OracleFault{0x5d};
     const unsigned sign = 12 + 9 * first_levels - 1;
     const Word upper = request.address >> sign;
     if (upper != 0 && upper != ~0ull >> sign) throw OracleFault{0x80};

@@ -113,7 +113,8 @@ std::size_t RandomWorld::add_node(Tree& tree, unsigned level, std::uint64_t base
   if (top && tree.first)
     node.indices = {static_cast<unsigned>(random_() % 2 ? 511 : 0)};
   else if (level >= 4)
-    node.indices = {top ? 1u : 0u};
+    // What a second stage maps fits into a first-stage entry: 40 bits.
+    node.indices = {(options_.scalable ? level == 4 : top) ? 1u : 0u};
   else
     node.indices = level == 1 ? std::vector<unsigned>{0, 1, 2} : std::vector<unsigned>{0, 1};
   if (level > 1)
@@ -237,6 +238,8 @@ OracleRequest RandomWorld::request() {
     request.pasid = chance(70) ? static_cast<std::int64_t>(pasid) : chance(95) ? -1 : static_cast<std::int64_t>(random_() % (1 << 20));
     auto domain = static_cast<std::uint16_t>(random_() % kDomains);
     if (const auto at = pasid_tables_.find(request.source); at != pasid_tables_.end() && chance(90)) {  // of its own space
+      // RID_PASID is for requests without one.
+      if (request.pasid == static_cast<std::int64_t>(word(contexts_[request.source] + 8) & 0xf'ffff) && chance(80)) request.pasid = -1;
       if (request.pasid < 0) pasid = static_cast<std::uint32_t>(word(contexts_[request.source] + 8) % 4) % kPasids;
       domain = static_cast<std::uint16_t>(word(at->second + 64 * pasid + 8)) % kDomains;
     }

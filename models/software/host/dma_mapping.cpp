@@ -50,7 +50,6 @@ DmaMapping::~DmaMapping() = default;
 DmaMapping::Device& DmaMapping::device_of(IntelIommu::Domain& domain) {
   for (Device& device : devices_)
     if (device.domain == &domain) return device;
-  iommu_.read_capabilities();
   Device& device = devices_.emplace_back();
   device.domain = &domain;
   const unsigned cores = kernel_.scheduler().cores();
@@ -219,10 +218,9 @@ bool DmaMapping::unmap_slab(Device& device, std::uint64_t bus) {
 void DmaMapping::invalidate(Device& device, std::uint64_t page, std::uint64_t pages, bool leaf_only, DmaCost& cost) {
   unsigned mask = static_cast<unsigned>(std::bit_width(pages - 1));
   while ((page >> mask) != ((page + pages - 1) >> mask)) ++mask;
-  const std::uint64_t low = descriptor::iotlb | descriptor::DID::of(device.domain->id);
-  IntelIommu::Descriptor flush{low | descriptor::G::of(2), 0};
+  IntelIommu::Descriptor flush{iommu_.iotlb_flush(2, device.domain->id), 0};
   if (mask <= iommu_.max_address_mask())
-    flush = {low | descriptor::G::of(3),
+    flush = {iommu_.iotlb_flush(3, device.domain->id),
              (page >> mask << mask) * kPage | descriptor::AM::of(mask) | descriptor::IH::of(leaf_only)};
   submit({&flush, 1}, cost);
 }
@@ -255,7 +253,7 @@ void DmaMapping::flush_deferred() {
   std::vector<IntelIommu::Descriptor> descriptors;
   for (Device& device : devices_)
     if (std::any_of(batch.begin(), batch.end(), [&](const Deferred& range) { return range.device == &device; }))
-      descriptors.push_back({descriptor::iotlb | descriptor::G::of(2) | descriptor::DID::of(device.domain->id), 0});
+      descriptors.push_back({iommu_.iotlb_flush(2, device.domain->id), 0});
   submit(descriptors, unmap_cost_);
   for (const Deferred& range : batch) give_address(*range.device, range.page, range.pages, unmap_cost_);
 }

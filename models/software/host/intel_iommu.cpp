@@ -19,6 +19,7 @@ constexpr unsigned kIrteBits = 9;                // IRTA.S: 2^(S+1) entries
 constexpr unsigned kIrtes = 1u << (kIrteBits + 1);
 constexpr unsigned kStatusWords = 16;
 constexpr unsigned kQueueEntries = 256;          // IQA.QS = 0
+constexpr std::uint64_t kCacheLine = 64;
 constexpr std::uint64_t kPteReadWrite = iommu::paging_entry::R::mask | iommu::paging_entry::W::mask;
 
 unsigned shift_of(unsigned level) { return 12 + 9 * (level - 1); }
@@ -44,7 +45,10 @@ void IntelIommu::command(std::uint32_t bit) {
 
 void IntelIommu::start() {
   cpu::Cpu& cpu = kernel_.cpu();
-  root_table_ = kernel_.allocate(kPage, kPage);
+  read_capabilities();
+  const std::uint64_t ecap = cpu.load(registers_ + reg::kECAP, 8);
+  coherent_ = reg::ecap::C::get(ecap) != 0;
+  root_table_ = new_table();
   queue_ = kernel_.allocate(kQueueEntries * iommu::descriptor::kBytes, kPage);
   status_ = kernel_.allocate(64, 64);
   irte_table_ = kernel_.allocate(kIrtes * iommu::irte::kBytes, kPage);
@@ -62,8 +66,6 @@ void IntelIommu::start() {
   cpu.store(registers_ + reg::kFEUADDR, 4, 0);
   cpu.store(registers_ + reg::kFECTL, 4, 0);
 
-  const std::uint64_t ecap = cpu.load(registers_ + reg::kECAP, 8);
-  coherent_ = reg::ecap::C::get(ecap) != 0;
   if (reg::ecap::IR::get(ecap)) {
     extended_ = reg::ecap::EIM::get(ecap) != 0;
     cpu.store(registers_ + reg::kIRTA, 8, irte_table_ | reg::irta::EIME::of(extended_) | reg::irta::S::of(kIrteBits));
@@ -74,7 +76,7 @@ void IntelIommu::start() {
     irte_table_ = 0;
   }
   invalidate({{iommu::descriptor::context_cache | iommu::descriptor::G::of(1), 0},
-              {iommu::descriptor::iotlb | iommu::descriptor::G::of(1), 0}});
+              {iotlb_flush(1, 0), 0}});
   command(reg::gcmd::kTE);
 }
 
@@ -82,10 +84,26 @@ void IntelIommu::read_capabilities() {
   const std::uint64_t cap = kernel_.cpu().load(registers_ + reg::kCAP, 8);
   caching_mode_ = reg::cap::CM::get(cap) != 0;
   max_address_mask_ = static_cast<unsigned>(reg::cap::MAMV::get(cap));
+  drains_ = iommu::descriptor::DR::of(reg::cap::DRD::get(cap)) | iommu::descriptor::DW::of(reg::cap::DWD::get(cap));
+}
+
+std::uint64_t IntelIommu::iotlb_flush(unsigned granularity, std::uint16_t domain) const {
+  return iommu::descriptor::iotlb | iommu::descriptor::G::of(granularity) | iommu::descriptor::DID::of(domain) | drains_;
+}
+
+// Linux __iommu_flush_cache, domain_flush_cache: an IOMMU that does not snoop must find in memory what was written.
+void IntelIommu::flush_cache(std::uint64_t bytes) {
+  if (!coherent_) kernel_.cpu().compute((bytes + kCacheLine - 1) / kCacheLine * kernel_.costs().cache_flush_cycles);
+}
+
+std::uint64_t IntelIommu::new_table() {
+  const std::uint64_t table = kernel_.allocate(kPage, kPage);
+  flush_cache(kPage);
+  return table;
 }
 
 IntelIommu::Domain& IntelIommu::create_domain() {
-  domains_.push_back(Domain{next_domain_++, kernel_.allocate(kPage, kPage)});
+  domains_.push_back(Domain{next_domain_++, new_table()});
   return domains_.back();
 }
 
@@ -94,17 +112,21 @@ void IntelIommu::write_context(Bdf function, std::uint64_t low, std::uint64_t hi
   const std::uint64_t root = root_table_ + (function >> 8) * iommu::root_entry::kBytes;
   std::uint64_t table = iommu::root_entry::CTP::in_place(cpu.load(root, 8));
   if (table == 0) {
-    table = kernel_.allocate(kPage, kPage);
+    table = new_table();
     cpu.store(root, 8, table | iommu::root_entry::P::mask);
+    flush_cache(iommu::root_entry::kBytes);
   }
   const std::uint64_t entry = table + (function & 0xff) * iommu::context_entry::kBytes;
   cpu.store(entry + 8, 8, high);
   cpu.store(entry, 8, low);
-  const std::uint64_t domain = iommu::context_entry::DID::get(high);
-  invalidate({{iommu::descriptor::context_cache | iommu::descriptor::G::of(3) | iommu::descriptor::DID::of(domain) |
-                   iommu::descriptor::SID::of(function),
-               0},
-              {iommu::descriptor::iotlb | iommu::descriptor::G::of(2) | iommu::descriptor::DID::of(domain), 0}});
+  flush_cache(iommu::context_entry::kBytes);
+  const auto domain = static_cast<std::uint16_t>(iommu::context_entry::DID::get(high));
+  const std::uint64_t of_function =
+      iommu::descriptor::context_cache | iommu::descriptor::G::of(3) | iommu::descriptor::SID::of(function);
+  std::vector<Descriptor> descriptors = {{of_function | iommu::descriptor::DID::of(domain), 0}, {iotlb_flush(2, domain), 0}};
+  // What has been cached as absent is of domain 0 (6.2.2).
+  if (caching_mode_) descriptors.insert(descriptors.begin(), {of_function, 0});
+  invalidate(descriptors);
 }
 
 void IntelIommu::attach(Bdf function, Domain& domain) {
@@ -131,16 +153,15 @@ std::uint64_t IntelIommu::walk_to(Domain& domain, std::uint64_t iova, unsigned l
     const std::uint64_t value = cpu.load(entry, 8);
     table = iommu::paging_entry::Address::in_place(value);
     if ((value & kPteReadWrite) == 0) {
-      table = kernel_.allocate(kPage, kPage);
+      table = new_table();
       write_entry(entry, table | kPteReadWrite);
     }
   }
 }
 
-// Linux domain_flush_cache: an IOMMU that does not snoop must find the entry in memory.
 void IntelIommu::write_entry(std::uint64_t address, std::uint64_t value) {
   kernel_.cpu().store(address, 8, value);
-  if (!coherent_) kernel_.cpu().compute(kernel_.costs().cache_flush_cycles);
+  flush_cache(8);
 }
 
 void IntelIommu::map_range(Domain& domain, std::uint64_t iova, std::uint64_t address, std::uint64_t bytes,
@@ -185,8 +206,8 @@ void IntelIommu::put(std::uint64_t low, std::uint64_t high) {
 }
 
 // Descriptors and a wait, under the queue's lock with interrupts off as Linux's qi_submit_sync; then everything is
-// carried out when the status word holds this wait's number (6.5.2.8).
-void IntelIommu::invalidate(std::initializer_list<Descriptor> descriptors) {
+// carried out when the status word holds this wait's number (6.5.2.9).
+void IntelIommu::invalidate(const std::vector<Descriptor>& descriptors) {
   cpu::Cpu& cpu = kernel_.cpu();
   const bool enabled = cpu.interrupts_enabled();
   cpu.cli();
@@ -241,6 +262,7 @@ MsiMessage IntelIommu::install(Bdf function, std::uint64_t low) {
   const std::uint64_t high = cpu.load(entry + 8, 8) | iommu::irte::SID::of(function) | iommu::irte::SVT::of(1);
   cpu.store(entry + 8, 8, high);
   cpu.store(entry, 8, low | iommu::irte::P::mask);
+  flush_cache(iommu::irte::kBytes);
   invalidate({{iommu::descriptor::interrupt_entry_cache | iommu::descriptor::InterruptG::mask |
                    iommu::descriptor::IIDX::of(index),
                0}});

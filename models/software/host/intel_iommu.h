@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <initializer_list>
 #include <memory>
 #include <span>
 #include <vector>
@@ -70,12 +69,12 @@ class IntelIommu final : public DmaRemapping {
     Ps submitting = 0, waiting = 0;
   };
   void write_entry(std::uint64_t address, std::uint64_t value);
+  /// The low half of an IOTLB invalidation of `domain` with this granularity, drains asked for where there are any.
+  std::uint64_t iotlb_flush(unsigned granularity, std::uint16_t domain) const;
   /// Descriptors and a wait, as Linux's qi_submit_sync; returns when the IOMMU has carried them out.
   Submission submit(std::span<const Descriptor> descriptors);
   /// The domain of a function's own DMA, made and attached when there is none; null: passed through.
   Domain* domain_of(Bdf function);
-  /// What the DMA API wants to know of the hardware: read before its first mapping.
-  void read_capabilities();
   /// An entry that becomes present must be announced too (CAP.CM).
   bool caching_mode() const { return caching_mode_; }
   /// Largest range of one invalidation, log2 of pages (CAP.MAMV).
@@ -98,9 +97,12 @@ class IntelIommu final : public DmaRemapping {
   };
 
   void command(std::uint32_t bit);
+  void read_capabilities();
+  std::uint64_t new_table();
+  void flush_cache(std::uint64_t bytes);
   void write_context(Bdf function, std::uint64_t low, std::uint64_t high);
   void put(std::uint64_t low, std::uint64_t high);
-  void invalidate(std::initializer_list<Descriptor> descriptors);
+  void invalidate(const std::vector<Descriptor>& descriptors);
   MsiMessage install(Bdf function, std::uint64_t low);
   void fault_interrupt();
 
@@ -110,6 +112,7 @@ class IntelIommu final : public DmaRemapping {
   bool coherent_ = true;
   bool caching_mode_ = false;
   unsigned max_address_mask_ = 0;
+  std::uint64_t drains_ = 0;  ///< DR and DW of IOTLB invalidations
   std::uint64_t root_table_ = 0;
   std::uint64_t irte_table_ = 0;  ///< 0: no interrupt remapping
   bool extended_ = false;         ///< IRTA.EIME: 32-bit APIC ids

@@ -171,6 +171,24 @@ TEST_CASE("setting a nested first-stage bit makes the page of the table dirty in
   REQUIRE_FALSE(bit(mapping(0x8000), 8));
 }
 
+TEST_CASE("a nested page becomes dirty in either stage only when the other lets it be written too") {
+  ScalableRig rig;
+  const auto second = rig.tables.new_page();
+  FirstStage first(rig.tables, 4, second, 4);
+  first.map(kBase, 0x7000);
+  R expected = R::scalable_no_write_permission;
+  SECTION("the second stage does not") { rig.tables.map(second, 4, 0x7000, 0x9000, 4096, true, false); }
+  SECTION("nor for what it does not map") { expected = R::second_stage_not_present; }
+  SECTION("the first stage does not") {
+    first.map(kBase, 0x7000, 4096, kFsRead | kFsUser);
+    rig.tables.map(second, 4, 0x7000, 0x9000);
+  }
+  rig.add_device(kDevice, kPasid, {.type = 3, .second_table = second, .first_table = first.top(), .second_dirty = true});
+  REQUIRE(rig.dma(kDevice, kBase, true, kPasid) == expected);
+  REQUIRE_FALSE(bit(rig.tables.word(first.entry(kBase)), 6));
+  if (expected == R::scalable_no_write_permission) REQUIRE_FALSE(bit(rig.tables.word(rig.tables.entry(second, 4, 0x7000)), 9));
+}
+
 TEST_CASE("an entry that software changes between the walk's read and its update is read again") {
   Config config;
   config.scalable_mode = true;

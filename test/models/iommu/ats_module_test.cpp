@@ -161,11 +161,48 @@ TEST_CASE("reserved bits and memory that does not answer make a translation requ
     bench.settle();
     REQUIRE(bench.device.translation_status == tlm::TLM_GENERIC_ERROR_RESPONSE);
     REQUIRE(reg::record::FR::get(bench.read(reg::kFaultRecords + 8, 8)) == static_cast<unsigned>(FaultReason::paging_entry_reserved));
+    bench.tables.map(top, 4, 0x20'0000, 0xfee0'0000, 2 << 20);  // reaches interrupts, though not at this address
+    bench.device.ask_for_translation(0x3f'f000);
+    bench.settle();
+    REQUIRE(bench.device.translation_status == tlm::TLM_GENERIC_ERROR_RESPONSE);
+    REQUIRE(bench.iommu.statistics().fault(FaultReason::output_in_interrupt_range) == 1);
     bench.data.break_at(top);
     bench.device.ask_for_translation(0x7000'0000'0000);
     bench.settle();
     REQUIRE(bench.device.translation_status == tlm::TLM_GENERIC_ERROR_RESPONSE);
-    REQUIRE(bench.iommu.statistics().fault(FaultReason::paging_entry_access) == 1);
+    REQUIRE(bench.iommu.statistics().fault(FaultReason::context_invalid) == 1);
+  });
+}
+
+TEST_CASE("N tells a device that its accesses are snooped whatever they say") {
+  run(with_ats(), [](AtsBench& bench, std::uint64_t top) {
+    bench.tables.map(top, 4, 0x5000, kData);
+    const std::uint64_t at = bench.tables.entry(top, 4, 0x5000);
+    bench.tables.set_word(at, bench.tables.word(at) | 1 << 11);
+    for (int cached = 0; cached < 2; ++cached) {
+      bench.device.ask_for_translation(0x5000);
+      bench.settle();
+      REQUIRE(bench.device.completion_words.back() == (kData | tc::R::mask | tc::W::mask | tc::N::mask));
+    }
+  });
+}
+
+TEST_CASE("a translated request with a PASID is Unsupported, without a fault") {
+  run(with_ats(), [](AtsBench& bench, std::uint64_t top) {
+    bench.tables.map(top, 4, 0x5000, kData);
+    finished(bench, true, 0x5000, 1);
+    auto& payload = bench.pool.acquire(tlm::TLM_READ_COMMAND, kData, 4);
+    auto& extension = sim::TransactionPool::extension(payload);
+    extension.requester = kDevice;
+    extension.pasid = 5;
+    extension.tag = 0;
+    extension.address_type = sim::AddressType::translated;
+    tlm::tlm_phase phase = tlm::BEGIN_REQ;
+    sc_core::sc_time delay = bench.queue.delay();
+    bench.device.dma_out->nb_transport_fw(payload, phase, delay);
+    bench.settle();
+    REQUIRE(bench.device.transfers[0].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.read(reg::kFSTS) == 0);
   });
 }
 
@@ -191,13 +228,25 @@ TEST_CASE("the interrupt range may only be asked for untranslated, and is then a
     bench.tables.set_remapped(3, 0x41, 0x100);
     bench.device.ask_for_translation(0xfee0'0000);
     bench.settle();
-    REQUIRE(bench.device.completion_words.back() == (tc::U::mask | tc::R::mask | tc::W::mask));
+    REQUIRE(bench.device.completion_words.back() == (tc::U::mask | tc::W::mask));
+    bench.device.ask_for_translation(0xfee0'0000, true);
+    bench.settle();
+    REQUIRE(bench.device.completion_words.back() == 0);
     const auto msi = finished(bench, true, msi_address(3), 0);
     REQUIRE(bench.device.transfers[msi].state == State::done);
     REQUIRE(bench.messages.size() == 1);
     REQUIRE(bench.messages[0].data == 0x41);
     REQUIRE(bench.device.cached().empty());
   });
+}
+
+TEST_CASE("who may not have translations may not have the interrupt range's either") {
+  run(with_ats(), [](AtsBench& bench, std::uint64_t) {
+    bench.device.ask_for_translation(0xfee0'0000);
+    bench.settle();
+    REQUIRE(bench.device.translation_status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.iommu.statistics().fault(FaultReason::translation_type_blocked) == 1);
+  }, 0);
 }
 
 TEST_CASE("software that forgets the device's cache keeps being read through the stale entry") {

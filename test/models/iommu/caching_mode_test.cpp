@@ -110,7 +110,7 @@ TEST_CASE("in caching mode a PASID stays absent until it or everything is invali
   REQUIRE(rig.dma(kDevice, 0x5000, false, kPasid) == R::none);
 }
 
-TEST_CASE("in caching mode a scalable-mode context entry and a first-stage page stay absent too") {
+TEST_CASE("in caching mode a scalable-mode context entry stays absent too, but a first-stage page does not") {
   ScalableRig rig(caching());
   REQUIRE(rig.dma(kDevice, 0x5000) == R::scalable_root_not_present);
   FirstStage pages(rig.tables);
@@ -119,8 +119,19 @@ TEST_CASE("in caching mode a scalable-mode context entry and a first-stage page 
   rig.submit(invalidate_device_context(0, kDevice));
   REQUIRE(rig.dma(kDevice, 0x5000) == R::first_stage_not_present);
   pages.map(0x5000, 0xa000);
-  REQUIRE(rig.dma(kDevice, 0x5000) == R::first_stage_not_present);
-  rig.submit(invalidate_pasid_pages(5, 0, 0x5000));
+  REQUIRE(rig.dma(kDevice, 0x5000) == R::none);
+}
+
+TEST_CASE("in caching mode a nested page stays absent where the second stage lacks it") {
+  ScalableRig rig(caching());
+  const auto second = rig.tables.new_page();
+  FirstStage pages(rig.tables, 4, second, 4);
+  rig.add_device(kDevice, 0, {.type = 3, .domain = 5, .second_table = second, .first_table = pages.top()});
+  pages.map(0x5000, 0x7'8000);
+  REQUIRE(rig.dma(kDevice, 0x5000) == R::second_stage_not_present);
+  rig.tables.map(second, 4, 0x7'8000, 0xa000);
+  REQUIRE(rig.dma(kDevice, 0x5000) == R::second_stage_not_present);
+  rig.submit(invalidate_domain(5));
   REQUIRE(rig.dma(kDevice, 0x5000) == R::none);
 }
 

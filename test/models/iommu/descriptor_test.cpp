@@ -16,7 +16,7 @@ Config everything() {
   config.max_address_mask = 9;
   return config;
 }
-constexpr QueueFormat kNarrow{}, kWideLegacy{.wide = true}, kWide{.wide = true, .scalable = true}, kNarrowScalable{.scalable = true};
+constexpr QueueFormat kNarrow{}, kWideLegacy{.wide = true}, kWide{.wide = true, .mode = TableMode::scalable};
 
 Descriptor decode(const descriptor::Words& words, QueueFormat format = kWide, const Config& config = everything()) {
   return decode_descriptor(config, format, words);
@@ -37,7 +37,11 @@ TEST_CASE("every type of descriptor decodes in the translation mode and width it
     CAPTURE(words[0]);
     const bool pasid_based = (words[0] & 0xf) >= 6;
     REQUIRE(error(decode(words, kWide)) == QueueError::none);
-    REQUIRE(error(decode(words, kNarrowScalable)) == QueueError::invalid_type);
+    REQUIRE(error(decode(words, {.wide = true, .mode = TableMode::abort})) == QueueError::none);
+    for (const TableMode mode : {TableMode::scalable, TableMode::abort})
+      REQUIRE(error(decode(words, {.wide = false, .mode = mode})) == QueueError::invalid_width);
+    for (const bool wide : {false, true})
+      REQUIRE(error(decode(words, {.wide = wide, .mode = TableMode::reserved})) == QueueError::invalid_table_mode);
     REQUIRE(error(decode(words, kNarrow)) == (pasid_based ? QueueError::invalid_type : QueueError::none));
     REQUIRE(error(decode(words, kWideLegacy)) == (pasid_based ? QueueError::invalid_type : QueueError::none));
   }
@@ -68,12 +72,16 @@ TEST_CASE("a set bit that its type does not define is a reserved-field error, ea
 
 TEST_CASE("granularities, masks and index masks that mean nothing are reserved-field errors") {
   for (const descriptor::Words& words : {descriptor::Words{0x1, 0}, {0x2, 0}, {0x06, 0}, {0x16, 0}, {0x27, 0},
-                                         {0x32, 10}, {0x36, 10}, {0x14 | 16ull << 27, 0}}) {
+                                         {0x32, 10}, {0x14 | 16ull << 27, 0}}) {
     CAPTURE(words[0], words[1]);
     REQUIRE(error(decode(words)) == QueueError::reserved_field);
   }
   REQUIRE(error(decode({0x32, 9})) == QueueError::none);
   REQUIRE(error(decode({0x22, 10})) == QueueError::none);  // AM counts only where there is an address
+  // A PASID's pages may be named with any mask: CAP.MAMV is about the second stage.
+  const auto pages = std::get<PasidIotlbInvalidation>(decode({0x36, 0x1234'5000 | 63}));
+  REQUIRE(pages.first() == 0);
+  REQUIRE(pages.bytes() == 0);  // all there are
 }
 
 TEST_CASE("descriptors of features that are not there are of an invalid type") {

@@ -41,6 +41,21 @@ TEST_CASE("faults fill the records in turn, and FRI names the first of them") {
   REQUIRE(fri(rig) == 2);
 }
 
+TEST_CASE("with remapping off altogether the log begins anew at the first record") {
+  IommuRig rig;
+  fault(rig, 0x100);
+  clear_record(rig, 0);
+  rig.write(reg::kGCMD, reg::gcmd::kIRE);
+  rig.write(reg::kGCMD, reg::gcmd::kIRE | reg::gcmd::kTE);
+  fault(rig, 0x200);  // interrupts were remapped all the time
+  REQUIRE(fri(rig) == 1);
+  clear_record(rig, 1);
+  rig.write(reg::kGCMD, 0);
+  rig.write(reg::kGCMD, reg::gcmd::kTE);
+  fault(rig, 0x300);
+  REQUIRE(fri(rig) == 0);
+}
+
 TEST_CASE("faults of a requester that has a pending record collapse into it") {
   IommuRig rig;
   fault(rig, 0x100);

@@ -196,7 +196,8 @@ TEST_CASE("a reserved bit in a paging entry faults with reason C") {
   unsigned level = 1;
   std::uint64_t bits = 0;
   SECTION("above the host address width") { bits = 1ull << 46; }
-  SECTION("TM without device-TLBs") { bits = 1ull << 62; }
+  SECTION("IW") { bits = 1ull << 62; }
+  SECTION("SNP that is no leaf's") { level = GENERATE(2u, 3u, 4u), bits = 1 << 11; }
   SECTION("PS in a level 4 entry") {
     level = 4;
     bits = 0x80;
@@ -249,6 +250,16 @@ TEST_CASE("a translation into the interrupt address range faults with reason E")
   require_recorded(rig, R::output_in_interrupt_range, kIova, false);
 }
 
+TEST_CASE("a legacy pass-through address beyond the host's width faults with reason 4, one of interrupts with E") {
+  IommuRig rig;
+  rig.tables.set_context(kDevice, {.levels = 4, .translation_type = 2});
+  for (int cached = 0; cached < 2; ++cached) {
+    REQUIRE(rig.dma(kDevice, 1ull << 46) == R::address_beyond_width);
+    REQUIRE(rig.dma(kDevice, 0xfee0'1000) == R::output_in_interrupt_range);
+    REQUIRE(rig.dma(kDevice, (1ull << 46) - 1) == R::none);
+  }
+}
+
 TEST_CASE("FPD suppresses faults of the paging entries, whether the context is cached or not") {
   IommuRig rig;
   const auto top = rig.tables.new_page();
@@ -277,5 +288,5 @@ TEST_CASE("every fault reason has a name of its own") {
   unsigned named = 0;
   for (unsigned i = 1; i < kFaultReasons; ++i)
     if (fault_name(static_cast<R>(i)) != "none") ++named;
-  REQUIRE(named == 14 + 9 + 49);  // 1 to E, 20 to 28, 30 to 91
+  REQUIRE(named == 14 + 10 + 50);  // 1 to E, 20 to 29, 30 to 91
 }

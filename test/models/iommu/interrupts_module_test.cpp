@@ -81,6 +81,26 @@ TEST_CASE("while remapping is off an interrupt passes at once, and other accesse
   });
 }
 
+TEST_CASE("what else goes to the interrupt range faults with reason 29, but for zero-length reads, which just succeed") {
+  run(timed(), [](IommuBench& bench) {
+    bench.add_device(kDevice);
+    bench.enable();
+    const auto read = bench.send(kDevice, false, 0xfee0'3000, 4);
+    const auto wide = bench.send(kDevice, true, 0xfee0'3000, 8);
+    const auto nothing = bench.send_zero_length_read(kDevice, 0xfee0'3000);
+    bench.settle();
+    REQUIRE(bench.requests[read].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.requests[wide].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.requests[nothing].status == tlm::TLM_OK_RESPONSE);
+    REQUIRE(bench.messages.empty());
+    REQUIRE(bench.memory.accesses.empty());
+    REQUIRE(bench.statistics().fault(FaultReason::interrupt_request_malformed) == 2);
+    const std::uint64_t high = bench.read(reg::kFaultRecords + 8, 8);
+    REQUIRE(reg::record::FR::get(high) == 0x29);
+    REQUIRE(reg::record::SID::get(high) == kDevice);
+  });
+}
+
 TEST_CASE("an interrupt stays behind the writes it announces until they have landed") {
   run(timed(), [](IommuBench& bench) {
     bench.tables.map(bench.add_device(kDevice), 4, 0x5000, kData);

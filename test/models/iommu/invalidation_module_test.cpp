@@ -71,6 +71,35 @@ TEST_CASE("an invalidation waits for requests that may use what it invalidates")
   });
 }
 
+namespace {
+
+/// Enables what GCMD's `bit` says while a write is under way; `address` must be kept out from then on.
+void enabled_in_flight(std::uint32_t bit, std::uint64_t address) {
+  run(timed(), [bit, address](IommuBench& bench) {
+    bench.memory.write_latency = 5000 * kPsPerNs;
+    const auto before = bench.send(kDevice, true, kData, 64, 1);
+    bench.write(reg::kGCMD, bit);
+    // It is in force for what comes now, and says so when the other one has landed.
+    const auto after = bench.send(kDevice + 1, true, address, 4, 2);
+    bench.settle(1000);
+    REQUIRE(bench.requests[after].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE((bench.read(reg::kGSTS) & bit) == 0);
+    while ((bench.read(reg::kGSTS) & bit) == 0) sc_core::wait(1, sc_core::SC_NS);
+    REQUIRE(bench.requests[before].status == tlm::TLM_OK_RESPONSE);
+    REQUIRE(bench.queue.now() - bench.requests[before].answered <= 1 * kPsPerNs);
+    bench.write(reg::kGCMD, 0);
+    REQUIRE((bench.read(reg::kGSTS) & bit) == 0);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("translation is enabled when what was in flight before has landed") { enabled_in_flight(reg::gcmd::kTE, kData); }
+
+TEST_CASE("interrupt remapping is enabled when what was in flight before has landed") {
+  enabled_in_flight(reg::gcmd::kIRE, 0xfee0'3000);
+}
+
 TEST_CASE("a bad descriptor stops the queue and raises the fault event, and clearing IQE goes on") {
   run(timed(), [](IommuBench& bench) {
     bench.enable();

@@ -64,6 +64,40 @@ TEST_CASE("DMA that passes through is kept out too, DMA that tables lead there i
   });
 }
 
+TEST_CASE("without time the same DMA is kept out of protected memory") {
+  Config config;
+  config.device_tlbs = true;
+  IommuRig rig(config, false);
+  const auto protect_it = [&] { protect(rig); };
+  const auto refused = [&](std::uint16_t source, std::uint64_t address, std::uint8_t type = 0) {
+    Request request;
+    request.source = source;
+    request.address = address;
+    request.address_type = type;
+    const auto answer = rig.iommu.translate(request);
+    const Fault* fault = std::get_if<Fault>(&answer);
+    if (fault) REQUIRE(fault->reason == FaultReason::none);  // no fault is recorded
+    return fault != nullptr;
+  };
+  REQUIRE_FALSE(refused(kDevice, kProtected));
+  protect_it();
+  REQUIRE(refused(kDevice, kProtected));
+  REQUIRE_FALSE(refused(kDevice, kFree));
+  REQUIRE(refused(kDevice, kFree, 1));  // translation requests while translation is off
+  enable_iommu([&](auto o, auto v, auto b) { rig.write(o, v, b); }, rig.tables);
+  const auto top = rig.tables.new_page();
+  rig.tables.map(top, 4, 0x5000, kProtected);
+  rig.tables.set_context(kDevice, {.domain = 1, .levels = 4, .table = top, .translation_type = 1});
+  rig.tables.set_context(kDevice + 1, {.domain = 2, .levels = 4, .table = 0, .translation_type = 2});
+  for (int cached = 0; cached < 2; ++cached) {
+    REQUIRE_FALSE(refused(kDevice, 0x5000));
+    REQUIRE(refused(kDevice, kProtected, 2));
+    REQUIRE(refused(kDevice + 1, kProtected));
+    REQUIRE_FALSE(refused(kDevice + 1, kFree));
+  }
+  REQUIRE(rig.read(reg::kFSTS) == 0);
+}
+
 TEST_CASE("a translated request to protected memory is kept out") {
   Config config;
   config.device_tlbs = true;

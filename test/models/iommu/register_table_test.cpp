@@ -32,7 +32,7 @@ constexpr Row kTable[] = {
     {"GSTS", 0x1c, 4, 0, 0, 0},
     {"RTADDR", 0x20, 8, 0, kHost | 0xc00, 0},
     {"CCMD", 0x28, 8, 0, 0xe000'0003'ffff'ffff, 0},
-    {"FSTS", 0x34, 4, 0, 0, 0xf1},
+    {"FSTS", 0x34, 4, 0, 0, 0x71},
     {"FECTL", 0x38, 4, 0x8000'0000, 0x8000'0000, 0},
     {"FEDATA", 0x3c, 4, 0, 0xffff, 0},
     {"FEADDR", 0x40, 4, 0, 0xffff'fffc, 0},
@@ -159,13 +159,15 @@ TEST_CASE("capability bits follow the configuration, one by one") {
   REQUIRE(changes([](Config& c) { c.posted_interrupts = false; }) == Bits{1ull << 59, 0});
   REQUIRE(changes([](Config& c) { c.flush_on_interrupt_pointer = true; }) == Bits{1ull << 62, 0});
   REQUIRE(changes([](Config& c) { c.flush_on_root_pointer = true; }) == Bits{1ull << 63, 0});
-  REQUIRE(changes([](Config& c) { c.device_tlbs = true; }) == Bits{0, 1ull << 2});
+  REQUIRE(changes([](Config& c) { c.coherent_walks = false; }) == Bits{0, 1ull << 0});
+  REQUIRE(changes([](Config& c) { c.device_tlbs = true; }) == Bits{0, 1ull << 2 | 1ull << 33});
   REQUIRE(changes([](Config& c) { c.extended_interrupt_mode = false; }) == Bits{0, 1ull << 4});
   REQUIRE(changes([](Config& c) { c.pass_through = false; }) == Bits{0, 1ull << 6});
   Config page_requests;
   page_requests.device_tlbs = page_requests.scalable_mode = page_requests.page_requests = page_requests.device_tlb_throttle = true;
   const std::uint64_t ecap = page_requests.extended_capability();
-  REQUIRE(((ecap >> 29 & 1) && (ecap >> 41 & 1) && (ecap >> 42 & 1) && (ecap >> 43 & 1)));
+  REQUIRE(((ecap >> 29 & 1) && (ecap >> 41 & 1) && (ecap >> 42 & 1) && (ecap >> 43 & 1) && (ecap >> 58 & 1)));
+  REQUIRE((ecap >> 53 & 1) == (ecap >> 31 & 1));  // RPRIVS with SRS
 }
 
 TEST_CASE("features that need others are refused without them") {
@@ -225,6 +227,51 @@ TEST_CASE("a new root table empties the caches where CAP.ESRTPS says so, and els
   set_iommu_root([&](auto o, auto v, auto b) { rig.write(o, v, b); }, rig.tables, rig.read(reg::kGSTS));
   REQUIRE(rig.dma(0x100, 0x5000) == FaultReason::none);
   REQUIRE(rig.address == (config.flush_on_root_pointer ? 0xb000u : 0xa000u));
+}
+
+TEST_CASE("switching translation off empties the caches where there is scalable mode, and else leaves them") {
+  Config config;
+  config.scalable_mode = GENERATE(false, true);
+  IommuRig rig(config);
+  const auto top = rig.add_device(0x100);
+  rig.tables.map(top, 4, 0x5000, 0xa000);
+  REQUIRE(rig.dma(0x100, 0x5000) == FaultReason::none);
+  rig.tables.map(top, 4, 0x5000, 0xb000);
+  const std::uint32_t status = rig.read(reg::kGSTS) & ~(reg::gcmd::kSRTP | reg::gcmd::kSIRTP);
+  rig.write(reg::kGCMD, status & ~reg::gcmd::kTE);
+  REQUIRE((rig.read(reg::kGSTS) & reg::gcmd::kTE) == 0);
+  rig.write(reg::kGCMD, status);
+  REQUIRE(rig.dma(0x100, 0x5000) == FaultReason::none);
+  REQUIRE(rig.address == (config.scalable_mode ? 0xb000u : 0xa000u));
+}
+
+TEST_CASE("switching interrupt remapping off empties its cache where CAP.ESIRTPS says so, and else leaves it") {
+  Config config;
+  config.flush_on_interrupt_pointer = GENERATE(false, true);
+  IommuRig rig(config);
+  rig.tables.set_remapped(3, 0x41, 0x100);
+  REQUIRE(rig.msi(0x100, msi_address(3)) == FaultReason::none);
+  rig.tables.set_remapped(3, 0x42, 0x100);
+  const std::uint32_t status = rig.read(reg::kGSTS) & ~(reg::gcmd::kSRTP | reg::gcmd::kSIRTP);
+  rig.write(reg::kGCMD, status & ~reg::gcmd::kIRE);
+  rig.write(reg::kGCMD, status);
+  REQUIRE(rig.msi(0x100, msi_address(3)) == FaultReason::none);
+  REQUIRE(rig.message->data == (config.flush_on_interrupt_pointer ? 0x42u : 0x41u));
+}
+
+TEST_CASE("invalidation through registers is refused but in legacy mode") {
+  Config config;
+  config.scalable_mode = true;
+  IommuRig rig(config, false);
+  const bool scalable = GENERATE(false, true);
+  rig.write(reg::kRTADDR, rig.tables.root() | (scalable ? 0x400u : 0u), 8);
+  rig.write(reg::kGCMD, reg::gcmd::kSRTP);
+  rig.write(reg::kCCMD, reg::ccmd::ICC::of(1) | reg::ccmd::CIRG::of(1), 8);
+  REQUIRE(reg::ccmd::ICC::get(rig.read(reg::kCCMD, 8)) == 0);
+  REQUIRE(reg::ccmd::CAIG::get(rig.read(reg::kCCMD, 8)) == (scalable ? 0u : 1u));
+  rig.write(reg::kIOTLB, reg::iotlb::IVT::of(1) | reg::iotlb::IIRG::of(1), 8);
+  REQUIRE(reg::iotlb::IVT::get(rig.read(reg::kIOTLB, 8)) == 0);
+  REQUIRE(reg::iotlb::IAIG::get(rig.read(reg::kIOTLB, 8)) == (scalable ? 0u : 1u));
 }
 
 TEST_CASE("a new interrupt-remapping table empties its cache where CAP.ESIRTPS says so, and else leaves it") {

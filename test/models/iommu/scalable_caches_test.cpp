@@ -181,11 +181,28 @@ TEST_CASE("second-stage translations of scalable mode are stale until their doma
     rig.submit(invalidate_pages(kDomain, kIova + 0x1000));
     gone = false;
   }
-  SECTION("not those of the PASID") {
-    rig.submit(invalidate_pasid_iotlb(kDomain, kPasid));
+  SECTION("all of the PASID") { rig.submit(invalidate_pasid_iotlb(kDomain, kPasid)); }
+  SECTION("not a page of the PASID") {
+    rig.submit(invalidate_pasid_pages(kDomain, kPasid, kIova));
+    gone = false;
+  }
+  SECTION("not all of the PASID in another domain") {
+    rig.submit(invalidate_pasid_iotlb(kDomain + 1, kPasid));
     gone = false;
   }
   REQUIRE(rig.target() == (gone ? 0xb000u : 0xa000u));
+}
+
+TEST_CASE("an invalidation of all of a PASID leaves the second stage's directories") {
+  CacheRig rig;
+  const auto top = rig.tables.new_page();
+  rig.tables.map(top, 4, kIova, 0xa000);
+  rig.add_device(kDevice, kPasid, {.domain = kDomain, .second_table = top});
+  REQUIRE(rig.target() == 0xa000);
+  const auto reads = rig.iommu.unit().statistics().memory_reads;
+  rig.submit(invalidate_pasid_iotlb(kDomain, kPasid));
+  REQUIRE(rig.target() == 0xa000);
+  REQUIRE(rig.iommu.unit().statistics().memory_reads == reads + 1);
 }
 
 TEST_CASE("a nested translation is stale until either stage's invalidation takes it") {
@@ -203,6 +220,7 @@ TEST_CASE("a nested translation is stale until either stage's invalidation takes
     REQUIRE(rig.target() == 0xa000);
     SECTION("page") { rig.submit(invalidate_pasid_pages(kDomain, kPasid, kIova)), expected = 0xc000; }
     SECTION("PASID") { rig.submit(invalidate_pasid_iotlb(kDomain, kPasid)), expected = 0xc000; }
+    SECTION("PASID, with the largest mask") { rig.submit(invalidate_pasid_pages(kDomain, kPasid, 0, 52)), expected = 0xc000; }
     SECTION("not another PASID") { rig.submit(invalidate_pasid_iotlb(kDomain, kPasid + 1)); }
   }
   SECTION("the second stage's leaf") {

@@ -144,11 +144,12 @@ TEST_CASE("a reserved field of a scalable context entry faults with reason 42, q
     rig.require_fault(R::scalable_context_reserved);
 }
 
-TEST_CASE("a context entry that allows page requests of a device without device-TLB faults with reason 43") {
+TEST_CASE("page requests of a device without device-TLB, or a RID_PASID beyond the directory, fault with reason 43") {
   Config config;
   config.device_tlbs = config.page_requests = true;
   FaultRig rig(config);
-  rig.add_device(kDevice, kPasid, rig.second_stage(), {.page_requests = true});
+  SECTION("PRE without DTE") { rig.add_device(kDevice, kPasid, rig.second_stage(), {.page_requests = true}); }
+  SECTION("RID_PASID") { rig.add_device(kDevice, kPasid, rig.second_stage(), {.directory_size = 2, .rid_pasid = 1 << 15}); }
   rig.require_fault(R::scalable_context_invalid);
 }
 
@@ -175,17 +176,21 @@ TEST_CASE("a request with PASID faults with reason 45 while PASIDE is 0") {
   rig.require_fault(R::pasids_disabled);
 }
 
-TEST_CASE("a PASID beyond the directory or ECAP.PSS faults with reason 46") {
+TEST_CASE("a PASID beyond the directory faults with reason 46, one beyond ECAP.PSS with 89") {
   Config config;
   ScalableContextFields fields;
+  R expected = R::pasid_too_large;
   SECTION("directory of 2^7 entries") { fields.directory_size = 0; }
-  SECTION("PSS") { config.pasid_bits = 16; }
+  SECTION("PSS") {
+    config.pasid_bits = 16;
+    expected = R::pasid_beyond_supported;
+  }
   FaultRig rig(config);
   rig.add_device(kDevice, kPasid, rig.second_stage(), fields);
-  rig.require_fault(R::pasid_too_large);
+  rig.require_fault(expected);
 }
 
-TEST_CASE("a page request faults with reason 47 while PRE is 0, and else needs no table") {
+TEST_CASE("a page request faults with reason 47 while PRE is 0, and else needs a PASID-table entry but no page") {
   Config config;
   config.device_tlbs = config.page_requests = true;
   FaultRig rig(config);
@@ -200,15 +205,28 @@ TEST_CASE("a page request faults with reason 47 while PRE is 0, and else needs n
   }
   SECTION("PRE 1") {
     rig.add_device(kDevice, kPasid, rig.second_stage(), {.device_tlb = true, .page_requests = true});
+    REQUIRE(rig.dma(request) == R::pasid_directory_not_present);  // without PASID: of RID_PASID
+    request.pasid = kPasid;
+    request.address = 0x5555'5000;  // not mapped
     REQUIRE(rig.dma(request) == R::none);
+    rig.flip(rig.scalable_tables.pasid_entry(kDevice, kPasid), 1);
+    rig.submit(invalidate_pasids());
+    REQUIRE(rig.dma(request) == R::pasid_not_present);
+  }
+  SECTION("its record says what it was") {
+    rig.add_device(kDevice, kPasid, rig.second_stage(), {.device_tlb = true});
+    request.write = true;  // as messages are
+    REQUIRE(rig.dma(request) == R::page_requests_disabled);
+    REQUIRE(reg::record::T::get(rig.record_high()) == 0);
+    REQUIRE(reg::record::T2::get(rig.record_high()) == 1);
   }
 }
 
-TEST_CASE("a RID_PASID beyond the directory faults with reason 48") {
+TEST_CASE("a PASID that is its requester's RID_PASID faults with reason 48") {
   FaultRig rig;
-  rig.add_device(kDevice, kPasid, rig.second_stage(), {.directory_size = 2, .rid_pasid = 1 << 15});
-  REQUIRE(rig.dma(kDevice, kIova) == R::rid_pasid_invalid);
-  rig.require_recorded(R::rid_pasid_invalid, false);
+  rig.add_device(kDevice, kPasid, rig.second_stage(), {.rid_pasid = kPasid});
+  rig.require_fault(R::rid_pasid_invalid);
+  REQUIRE(rig.dma(kDevice, kIova) == R::none);
 }
 
 // -- 50 to 5D: PASID directory and table -------------------------------------------------------------------------------
@@ -282,7 +300,15 @@ TEST_CASE("a reserved field of a PASID-table entry faults with reason 5A") {
   SECTION("PWSNP without ECAP.SMPWCS") { config.page_walk_snoop = false; }
   SECTION("SRE without ECAP.SRS") { config.supervisor_requests = false, word = 2, bits = 1; }
   SECTION("ERE without ECAP.ERS") { config.execute_requests = false, word = 2, bits = 2; }
-  SECTION("NXE without ECAP.ERS") { config.execute_requests = false, word = 2, bits = 1 << 5; }
+  SECTION("a first-stage table above the host address width, which is not used") { word = 2, bits = 1ull << 46; }
+  SECTION("a second-stage table without ECAP.SSTS") {
+    config.second_stage = config.nested_translation = config.second_stage_dirty = false;
+    first = true, bits = 0x20'0000;
+  }
+  SECTION("WPE without ECAP.FSTS") {
+    config.first_stage = config.nested_translation = false;
+    word = 2, bits = 1 << 4;
+  }
   SECTION("EAFE without ECAP.EAFS") { config.extended_accessed = false, word = 2, bits = 1 << 7; }
   SECTION("third word, bits 11:8") { word = 2, bits = 1 << 8; }
   SECTION("fourth word") { word = 3, bits = 1; }
@@ -298,11 +324,6 @@ TEST_CASE("a PASID-table entry that no such hardware supports faults with reason
   PasidFields fields{.second_table = 0x20'0000, .first_table = 0x20'0000};
   SECTION("type 0") { fields.type = 0; }
   SECTION("a reserved type") { fields.type = 5; }
-  SECTION("first-stage without ECAP.FSTS") {
-    config.first_stage = config.nested_translation = false;
-    fields.type = 1;
-  }
-  SECTION("second-stage without ECAP.SSTS") { config.second_stage = config.nested_translation = false; }
   SECTION("nested without ECAP.NEST") {
     config.nested_translation = false;
     fields.type = 3;
@@ -311,14 +332,15 @@ TEST_CASE("a PASID-table entry that no such hardware supports faults with reason
     config.pass_through = false;
     fields.type = 4;
   }
-  SECTION("pass-through that is not of the largest width") {
-    fields.type = 4;
-    fields.second_levels = 3;
-  }
   SECTION("an address width that is not in SAGAW") { fields.second_levels = 5; }
   SECTION("5-level first-stage tables without CAP.FS5LP") {
     fields.type = 1;
     fields.first_levels = 5;
+  }
+  SECTION("a nested first-stage table beyond the second stage's width") {
+    fields.type = 3;
+    fields.second_levels = 3;
+    fields.first_table = 1ull << 39;
   }
   SECTION("a reserved paging mode") {
     config.first_stage_five_level = true;
@@ -330,9 +352,46 @@ TEST_CASE("a PASID-table entry that no such hardware supports faults with reason
   rig.require_fault(R::pasid_invalid);
 }
 
+TEST_CASE("fields of a PASID-table entry that its type does not use are ignored") {
+  FaultRig rig;
+  PasidFields fields;
+  SECTION("the width of a pass-through entry") { fields = {.type = 4, .second_levels = 3}; }
+  SECTION("and of a first-stage one") {
+    fields = rig.first_stage();
+    fields.second_levels = 7;
+  }
+  SECTION("SSADE of a first-stage entry") {
+    fields = rig.first_stage();
+    fields.second_dirty = true;
+  }
+  SECTION("NXE and SMEP, which other hardware has given up") {
+    fields = rig.second_stage();
+    fields.first_flags = 0x60;
+  }
+  rig.add_device(kDevice, kPasid, fields);
+  REQUIRE(rig.dma(FaultRig::request()) == R::none);
+}
+
+TEST_CASE("the types of tables that an IOMMU does not have fault with reason 5B, or with 5A for their fields") {
+  Config config;
+  PasidFields fields{.second_table = 0, .second_levels = 2, .first_table = 0};  // AW 0
+  SECTION("first-stage without ECAP.FSTS") {
+    config.first_stage = config.nested_translation = false;
+    fields.type = 1;
+  }
+  SECTION("second-stage without ECAP.SSTS") {
+    config.second_stage = config.nested_translation = config.second_stage_dirty = false;
+    fields.type = 2;
+  }
+  FaultRig rig(config);
+  rig.add_device(kDevice, kPasid, fields);
+  rig.require_fault(R::pasid_invalid);
+}
+
 TEST_CASE("a request to execute faults with reason 5C while ERE is 0, one with privilege with 5D while SRE is 0") {
   FaultRig rig;
-  rig.add_device(kDevice, kPasid, rig.first_stage());
+  const auto type = GENERATE(1, 2, 4);
+  rig.add_device(kDevice, kPasid, type == 1 ? rig.first_stage() : type == 2 ? rig.second_stage() : PasidFields{.type = 4});
   Request request;
   request.source = kDevice;
   request.address = kIova;

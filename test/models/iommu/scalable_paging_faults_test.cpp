@@ -70,15 +70,17 @@ TEST_CASE("a reserved bit in a first-stage entry faults with reason 72") {
   Config config;
   unsigned level = 1;
   std::uint64_t bits = 0;
+  const bool nested = GENERATE(false, true);
   SECTION("above the host address width") { bits = 1ull << 46; }
   SECTION("PS at level 4") { level = 4, bits = 0x80; }
   SECTION("PS at level 3 without 1 GB pages") { config.first_stage_1g = false, level = 3, bits = 0x80; }
   SECTION("a 1 GB page that is not aligned") { level = 3, bits = 0x80 | 1 << 29; }
   SECTION("a 2 MB page that is not aligned") { level = 2, bits = 0x80 | 1 << 13; }
-  FaultRig rig(config);
-  rig.add_device(kDevice, kPasid, rig.first_stage());
-  if (level > 1 && level < 4) rig.tables.set_word(rig.first.entry(kIova, level), 0x4000'0000 | kFsAll);
-  rig.flip(rig.first.entry(kIova, level), bits);
+  NestedRig rig(config);
+  const FirstStage& first = nested ? rig.guest_first : rig.first;
+  rig.add_device(kDevice, kPasid, nested ? rig.nested() : rig.first_stage());
+  if (level > 1 && level < 4) rig.tables.set_word(first.entry(kIova, level), 0x4000'0000 | kFsAll);
+  rig.flip(first.entry(kIova, level), bits);
   rig.require_fault(R::first_stage_reserved);
 }
 
@@ -93,12 +95,12 @@ TEST_CASE("PAT of a large first-stage page is no part of its address, and PAT of
   REQUIRE(rig.address == 0x5040);
 }
 
-TEST_CASE("a nested first-stage table beyond the second stage's width faults with reason 74") {
-  NestedRig rig;
-  auto fields = rig.nested();
-  SECTION("the top table") { fields.first_table = 1ull << 48; }
-  SECTION("a lower one") { rig.flip(rig.guest_first.entry(kIova, 3), 1ull << 48); }
-  rig.add_device(kDevice, kPasid, fields);
+TEST_CASE("an address in a nested first-stage entry beyond the second stage's width faults with reason 74") {
+  Config config;
+  config.guest_address_bits = 45;
+  NestedRig rig(config);
+  rig.flip(rig.guest_first.entry(kIova, GENERATE(1u, 2u, 3u, 4u)), 1ull << 45);
+  rig.add_device(kDevice, kPasid, rig.nested());
   rig.require_fault(R::nested_table_beyond_width);
 }
 
@@ -107,6 +109,17 @@ TEST_CASE("a nested first-stage table that the second stage lets nobody read fau
   rig.add_device(kDevice, kPasid, rig.nested());
   const auto level = GENERATE(1u, 2u, 3u, 4u);
   rig.flip(rig.entry_of_table(level), 1);  // write-only
+  rig.require_fault(level == 4 ? R::nested_root_no_read_permission : R::nested_table_no_read_permission);
+}
+
+TEST_CASE("with dirty tracking a nested first-stage table has to be writable to be read") {
+  NestedRig rig;
+  auto fields = rig.nested();
+  fields.second_dirty = true;
+  rig.add_device(kDevice, kPasid, fields);
+  const auto level = GENERATE(1u, 2u, 3u, 4u);
+  for (unsigned l = 1; l <= 4; ++l) rig.tables.set_word(rig.guest_first.entry(kIova, l), rig.tables.word(rig.guest_first.entry(kIova, l)) | 0x20);
+  rig.flip(rig.entry_of_table(level), 2);  // read-only
   rig.require_fault(level == 4 ? R::nested_root_no_read_permission : R::nested_table_no_read_permission);
 }
 
@@ -156,8 +169,9 @@ TEST_CASE("a reserved bit in a second-stage entry faults with reason 7A") {
   unsigned level = 1;
   std::uint64_t bits = 0;
   SECTION("above the host address width") { bits = 1ull << 46; }
-  SECTION("TM without device-TLBs") { bits = 1ull << 62; }
+  SECTION("IW") { bits = 1ull << 62; }
   SECTION("SNP without snoop control") { config.snoop_control = false, bits = 1 << 11; }
+  SECTION("SNP that is no leaf's") { level = GENERATE(2u, 3u, 4u), bits = 1 << 11; }
   SECTION("PS at level 4") { level = 4, bits = 0x80; }
   SECTION("PS without 2 MB pages") { config.pages_1g = config.pages_2m = false, level = 2, bits = 0x80; }
   SECTION("a 2 MB page that is not aligned") { level = 2, bits = 0x1080; }
@@ -272,10 +286,6 @@ TEST_CASE("an address beyond the second stage's or the hardware's width faults w
   SECTION("MGAW") {
     rig.add_device(kDevice, kPasid, rig.second_stage());
     request.address |= 1ull << 40;
-  }
-  SECTION("what the first stage gave") {
-    rig.guest_first.map(kIova, 1ull << 40);
-    rig.add_device(kDevice, kPasid, rig.nested());
   }
   REQUIRE(rig.dma(request) == R::second_stage_address_beyond_width);
   REQUIRE(reg::record::FR::get(rig.record_high()) == 0x84);

@@ -31,6 +31,7 @@ Config timed() {
 struct Outcome {
   Statistics statistics;
   std::vector<double> took_ns;
+  std::vector<double> accepted_ns;    ///< END_REQ, after the script's wish to send
   std::vector<std::uint64_t> writes;  ///< data addresses as they reached memory
 };
 
@@ -61,6 +62,7 @@ Outcome run(const Config& config, const std::function<void(IommuBench&)>& script
     for (std::size_t i = first; i < b.requests.size(); ++i) {
       REQUIRE(b.requests[i].status == tlm::TLM_OK_RESPONSE);
       outcome.took_ns.push_back(b.took_ns(i));
+      outcome.accepted_ns.push_back(ps_to_ns(b.requests[i].accepted - b.requests[i].sent));
     }
     for (const auto& access : b.data_accesses())
       if (access.write) outcome.writes.push_back(access.address);
@@ -160,6 +162,7 @@ TEST_CASE("a full walk queue stalls every later lookup, hits included, until the
   };
   const Outcome open = outcome(0);
   REQUIRE(open.took_ns == std::vector<double>{5 + kStep + 100, 5 + 2 * kStep + 100, 5 + 3 * kStep + 100, 5 + 4 * kStep + 100, 5 + 100});
+  REQUIRE(open.accepted_ns == std::vector<double>(5, 0));
   REQUIRE(open.statistics.stalled_lookups == 0);
   const Outcome one = outcome(1);
   REQUIRE(one.statistics.stalled_lookups == 3);
@@ -169,6 +172,8 @@ TEST_CASE("a full walk queue stalls every later lookup, hits included, until the
   REQUIRE(one.took_ns[2] == 5 + 3 * kStep + 100);
   REQUIRE(one.took_ns[3] == 5 + 4 * kStep + 100);
   REQUIRE(one.took_ns[4] == 5 + 3 * kStep + 5 + 100);
+  // So long the request phase of each lasts, and of whoever comes behind it.
+  REQUIRE(one.accepted_ns == std::vector<double>{0, 0, 5 + kStep, 5 + 2 * kStep, 5 + 3 * kStep});
   const Outcome wide = outcome(16);
   REQUIRE(wide.took_ns == open.took_ns);
 }
@@ -181,8 +186,10 @@ TEST_CASE("without hits under misses a hit waits for the miss before it") {
   };
   REQUIRE(run(config, script).took_ns == std::vector<double>{5 + kStep + 100, 5 + kStep + 100, 5 + 100});
   config.hit_under_miss = false;
-  REQUIRE(run(config, script).took_ns ==
+  const Outcome outcome = run(config, script);
+  REQUIRE(outcome.took_ns ==
           std::vector<double>{5 + kStep + 100, 5 + kStep + 5 + kStep + 100, 5 + kStep + 5 + kStep + 5 + 100});
+  REQUIRE(outcome.accepted_ns == std::vector<double>{0, 5 + kStep, 5 + kStep + 5 + kStep});
 }
 
 TEST_CASE("stalled requests of one requester keep PCIe order") {
