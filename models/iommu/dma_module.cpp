@@ -43,8 +43,6 @@ void Iommu::accept(Payload& payload) {
   request.pasid = extension ? extension->pasid : kNoPasid;
   flight.upstream_address = address;
   flight.downstream_address = address;
-  flight.epoch = epoch_;
-  ++in_flight_[epoch_];
   ++unit_.statistics().requests;
 
   // Its place in the order of its requester.
@@ -218,10 +216,10 @@ void Iommu::forward(Flight& flight) {
 /// The request is over. REQUIRES: its payload is no longer downstream.
 void Iommu::finish(Flight& flight, bool completes_write) {
   Requester& requester = *flight.requester;
-  const std::uint8_t epoch = flight.epoch;
+  const bool drained = flight.drained;
   flights_.release(flight);
   if (completes_write) completed_write(requester);
-  landed(epoch);
+  if (drained && --draining_ == 0) end_invalidation();
 }
 
 void Iommu::completed_write(Requester& requester) {

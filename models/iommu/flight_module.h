@@ -52,9 +52,9 @@ struct Flight final : tlm::tlm_extension<Flight> {
   tlm::tlm_generic_payload* payload = nullptr;
   sim::RequesterExtension* extension = nullptr;  ///< the payload's, if it has one
   Kind kind = Kind::read;
-  std::uint8_t epoch = 0;
   bool ready = false;    ///< translated or blocked: may go once its turn has come
   bool waiting = false;  ///< a read in its requester's list
+  bool drained = false;  ///< an invalidation waits until it has landed
   bool unended = false;  ///< held back from its lookup, END_REQ with it
   bool blocked = false;  ///< goes nowhere, and is answered with `refusal`
   tlm::tlm_response_status refusal = tlm::TLM_ADDRESS_ERROR_RESPONSE;  ///< Unsupported Request unless it says otherwise
@@ -158,12 +158,21 @@ class FlightPool {
     flight.payload = &payload;
     flight.extension = extension;
     flight.kind = kind;
-    flight.ready = flight.waiting = flight.unended = flight.blocked = false;
+    flight.ready = flight.waiting = flight.drained = flight.unended = flight.blocked = false;
     flight.refusal = tlm::TLM_ADDRESS_ERROR_RESPONSE;
     flight.next_in_order = flight.next_in_walk = flight.owner = nullptr;
     return flight;
   }
-  void release(Flight& flight) { idle_.push_back(&flight); }
+  void release(Flight& flight) {
+    flight.payload = nullptr;
+    idle_.push_back(&flight);
+  }
+  /// visit(flight) for each that is in use.
+  template <class Visit>
+  void each(Visit&& visit) {
+    for (Flight& flight : all_)
+      if (flight.payload) visit(flight);
+  }
 
  private:
   std::deque<Flight> all_;

@@ -14,6 +14,19 @@
 
 namespace iovirt::iommu {
 
+/// Requests in flight that have to land before an invalidation is complete (6.5.4, 6.5.5).
+struct Drain {
+  bool reads = false;
+  bool writes = false;
+  bool interrupts = false;
+  std::uint64_t first = 0;  ///< of reads and writes: those that touch first to last
+  std::uint64_t last = ~0ull;
+
+  bool touches(std::uint64_t address, std::uint64_t bytes) const { return address <= last && address + (bytes - 1) >= first; }
+};
+constexpr Drain kDrainAll{true, true, true};
+constexpr Drain kDrainInterrupts{false, false, true};
+
 enum class Granularity : std::uint8_t { global = 1, domain = 2, selective = 3 };
 
 struct ContextInvalidation {
@@ -40,6 +53,11 @@ struct IotlbInvalidation {
 
   std::uint64_t first() const { return address & ~(bytes() - 1); }
   std::uint64_t bytes() const { return 4096ull << address_mask; }
+  /// `nested`: behind a first stage, requests cannot be told by their addresses.
+  Drain drain(bool nested) const {
+    if (granularity != Granularity::selective || nested) return {drain_reads, drain_writes};
+    return {drain_reads, drain_writes, false, first(), first() + (bytes() - 1)};
+  }
 };
 
 struct InterruptInvalidation {
@@ -81,6 +99,11 @@ struct PasidIotlbInvalidation {
 
   std::uint64_t first() const { return address & ~(bytes() - 1); }
   std::uint64_t bytes() const { return 4096ull << address_mask; }  ///< 0: all there are
+  /// Always (6.5.2.4).
+  Drain drain() const {
+    if (granularity == PasidIotlbGranularity::pasid) return {true, true};
+    return {true, true, false, first(), first() + (bytes() - 1)};
+  }
 };
 
 /// To be sent to a device, and answered by it.

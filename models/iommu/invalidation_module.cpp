@@ -15,7 +15,7 @@ void Iommu::kick() {
   command_ = unit_.next_command();
   if (command_ != RemappingUnit::Command::none) {
     work_ = Work::command;
-    if (command_ == RemappingUnit::Command::enable) return begin_drain();
+    if (command_ == RemappingUnit::Command::enable) return begin_drain(kDrainAll);
     return queue_.post(queue_.now() + invalidation_, *this, execute);
   }
   if (!unit_.queue_waiting()) {
@@ -113,8 +113,7 @@ void Iommu::wait_done(bool ends_descriptor, bool completes) {
 
 void Iommu::execute_invalidation() {
   if (work_ == Work::command) {
-    unit_.carry_out(command_);
-    return command_ == RemappingUnit::Command::iotlb ? begin_drain() : end_invalidation();
+    return begin_drain(unit_.carry_out(command_));
   }
   if (const auto* context = std::get_if<ContextInvalidation>(&descriptor_)) {
     unit_.invalidate(*context);
@@ -122,11 +121,11 @@ void Iommu::execute_invalidation() {
   }
   if (const auto* iotlb = std::get_if<IotlbInvalidation>(&descriptor_)) {
     unit_.invalidate(*iotlb);
-    return iotlb->drain_reads || iotlb->drain_writes ? begin_drain() : end_invalidation();
+    return begin_drain(iotlb->drain(unit_.translator().mode() != TableMode::legacy && config().nested_translation));
   }
   if (const auto* entries = std::get_if<InterruptInvalidation>(&descriptor_)) {
     unit_.invalidate(*entries);
-    return begin_drain();  // interrupt requests that used the old entries have been delivered
+    return begin_drain(kDrainInterrupts);
   }
   if (const auto* device = std::get_if<DeviceTlbInvalidation>(&descriptor_)) {
     stalled_ = !send_invalidation(*device);
@@ -136,22 +135,28 @@ void Iommu::execute_invalidation() {
   if (const auto* table = std::get_if<PasidCacheInvalidation>(&descriptor_)) unit_.invalidate(*table);
   if (const auto* pages = std::get_if<PasidIotlbInvalidation>(&descriptor_)) {
     unit_.invalidate(*pages);
-    return begin_drain();  // always (6.5.2.4)
+    return begin_drain(pages->drain());
   }
   end_invalidation();
 }
 
-void Iommu::begin_drain() {
-  const std::uint8_t old = epoch_;
-  epoch_ ^= 1;
-  if (in_flight_[old] == 0) return end_invalidation();
-  draining_ = true;
-}
-
-void Iommu::landed(std::uint8_t epoch) {
-  if (--in_flight_[epoch] != 0 || !draining_ || epoch == epoch_) return;
-  draining_ = false;
-  end_invalidation();
+/// Whatever of it is in flight may have used the old entries, or have walked for them; what a translation request learns may
+/// be of a page larger than what it asks for.
+void Iommu::begin_drain(const Drain& drain) {
+  if (drain.reads || drain.writes || drain.interrupts) {
+    flights_.each([&](Flight& flight) {
+      switch (flight.kind) {
+        case Flight::Kind::read: flight.drained = drain.reads; break;
+        case Flight::Kind::write: flight.drained = drain.writes; break;
+        case Flight::Kind::interrupt: flight.drained = drain.interrupts; break;
+        default: return;
+      }
+      const bool one_page = flight.kind != Flight::Kind::interrupt && flight.request.address_type != 1;
+      if (one_page && !drain.touches(flight.upstream_address, flight.payload->get_data_length())) flight.drained = false;
+      draining_ += flight.drained;
+    });
+  }
+  if (draining_ == 0) end_invalidation();
 }
 
 void Iommu::end_invalidation() {

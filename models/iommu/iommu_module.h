@@ -152,13 +152,12 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   void descriptor_answered(Flight& own);
   void descriptor_fetched(bool ok, const descriptor::Words& words);
   void execute_invalidation();
-  void begin_drain();
+  void begin_drain(const Drain& drain);
   void end_invalidation();
   void start_wait(const InvalidationWait& wait);
   void settle_waits();
   void finish_wait(const InvalidationWait& wait, bool ends_descriptor);
   void wait_done(bool ends_descriptor, bool completes);
-  void landed(std::uint8_t epoch);
 
   sim::EventQueue& queue_;
   sim::TransactionPool& pool_;
@@ -203,9 +202,7 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   std::array<Ps, DeviceTlbs::kTags> deadlines_{};
   bool timeout_armed_ = false;
   std::uint32_t page_requests_in_flight_ = 0;
-  std::uint8_t epoch_ = 0;  ///< of requests accepted now
-  bool draining_ = false;   ///< until those of the other epoch have landed
-  std::uint32_t in_flight_[2] = {};
+  std::uint32_t draining_ = 0;  ///< requests that the invalidation in work waits for
 };
 
 }  // namespace iovirt::iommu

@@ -165,9 +165,11 @@ void RemappingUnit::report(const Fault& fault) {
   faults_.record(fault);
 }
 
-void RemappingUnit::carry_out(Command command) {
+Drain RemappingUnit::carry_out(Command command) {
   if (command == Command::context && command_context_ok_) invalidate(*command_context_);
-  if (command == Command::iotlb && command_iotlb_ok_) invalidate(*command_iotlb_);
+  if (command != Command::iotlb || !command_iotlb_ok_) return {};
+  invalidate(*command_iotlb_);
+  return command_iotlb_->drain(false);  // legacy mode only
 }
 
 void RemappingUnit::complete(Command command) {

@@ -54,8 +54,8 @@ class RemappingUnit {
   Command next_command() const {
     return command_context_ ? Command::context : command_iotlb_ ? Command::iotlb : enabling_ ? Command::enable : Command::none;
   }
-  /// Does it. In-flight requests are then to be drained, unless it is Command::context.
-  void carry_out(Command command);
+  /// Does it, and says what is then to be drained.
+  Drain carry_out(Command command);
   /// Clears ICC or IVT and reports the granularity, or sets TES and IRES: software's polling ends.
   void complete(Command command);
 

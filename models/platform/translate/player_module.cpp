@@ -87,7 +87,7 @@ void TracePlayer::send() {
   payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload.acquire();
   payload.extension.requester = record_.requester;
-  payload.extension.pasid = record_.pasid == kNoTracePasid ? sim::kNoPasid : record_.pasid;
+  payload.extension.pasid = record_.pasid == kNoTracePasid || record_.pasid == 0 ? sim::kNoPasid : record_.pasid;  // 0 is RID_PASID
   payload.due = record_.time;
   payload.tenant = static_cast<std::uint32_t>(tables_.index_of(record_.requester));
   if (queue_.now() > record_.time) ++delayed_;

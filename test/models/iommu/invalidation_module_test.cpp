@@ -71,6 +71,47 @@ TEST_CASE("an invalidation waits for requests that may use what it invalidates")
   });
 }
 
+TEST_CASE("draining waits for what the invalidation covers, reads with DR and writes with DW") {
+  constexpr std::uint64_t kDrainReads = 0x80, kDrainWrites = 0x40;
+  struct Case {
+    const char* what;
+    DescriptorWords descriptor;
+    bool write;
+    bool waits;
+  };
+  const auto pages = [](std::uint64_t drain, std::uint64_t address, unsigned mask = 0) {
+    DescriptorWords words = invalidate_pages(1, address, mask);
+    words.low = (words.low & ~(kDrainReads | kDrainWrites)) | drain;
+    return words;
+  };
+  const Case cases[] = {{"its page, a write", pages(kDrainWrites, 0x5000), true, true},
+                        {"its page, a read", pages(kDrainReads, 0x5000), false, true},
+                        {"a write, reads only", pages(kDrainReads, 0x5000), true, false},
+                        {"a read, writes only", pages(kDrainWrites, 0x5000), false, false},
+                        {"neither", pages(0, 0x5000), true, false},
+                        {"the next page", pages(kDrainWrites | kDrainReads, 0x6000), true, false},
+                        {"two pages", pages(kDrainWrites | kDrainReads, 0x4000, 1), true, true},
+                        {"the domain", invalidate_domain(1), true, true},
+                        {"everything", invalidate_iotlb(), false, true}};
+  run(timed(), [&cases](IommuBench& bench) {
+    bench.tables.map(bench.add_device(kDevice), 4, 0x5000, kData);
+    bench.enable();
+    for (const Case& c : cases) {
+      CAPTURE(c.what);
+      bench.memory.write_latency = bench.memory.read_latency = 5000 * kPsPerNs;
+      const auto slow = bench.send(kDevice, c.write, 0x5ffc, 4, 1);
+      while (bench.data_accesses().size() <= slow) sc_core::wait(1, sc_core::SC_NS);  // translated
+      bench.memory.write_latency = bench.memory.read_latency = 10 * kPsPerNs;
+      const std::uint64_t head = bench.read(reg::kIQH, 8);
+      bench.submit(c.descriptor);
+      bench.settle(1000);
+      REQUIRE((bench.read(reg::kIQH, 8) == head) == c.waits);
+      bench.settle(40'000);
+      REQUIRE(bench.read(reg::kIQH, 8) == head + 16);
+    }
+  });
+}
+
 namespace {
 
 /// Enables what GCMD's `bit` says while a write is under way; `address` must be kept out from then on.

@@ -96,6 +96,17 @@ TEST_CASE("protection costs the host's kernel more the stricter it is") {
   CHECK(kernel["strict"] > kernel["contiguous"]);
 }
 
+TEST_CASE("a stream gets through whatever the IOMMU caches, looks into or drains") {
+  for (const char* setting : {"iommu.caching_mode=true", "iommu.coherent_walks=false", "iommu.max_address_mask=0"})
+    for (const char* mode : {"passthrough", "strict", "deferred", "contiguous", "huge_pages"}) {
+      INFO(mode << ", " << setting);
+      const Counted run = native(mode, stream(100, "both") + Settings{setting});
+      CHECK(run.run.packets.received == 50);
+      CHECK(run.run.packets.transmitted == 50);
+      CHECK(run.run.iommu.faults.empty());
+    }
+}
+
 TEST_CASE("an address allocator without magazines makes mapping dearer") {
   const Settings both = stream(400, "both") + Settings{"traffic.rate_pps=50000"};
   const Counted with = native("strict", both), without = native("strict", both + Settings{"software.iova_cache=false"});

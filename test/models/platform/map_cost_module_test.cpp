@@ -86,6 +86,23 @@ TEST_CASE("paging entries cost what the cache they are in costs") {
   CHECK(slow.map.addresses == Approx(fast.map.addresses));
 }
 
+TEST_CASE("an IOMMU that does not look into processors' caches has what is written flushed (ECAP.C)") {
+  const MapCost coherent = strict({}), flushed = strict({"iommu.coherent_walks=false"});
+  const auto flush = static_cast<double>(coherent.config.software.costs.cache_flush_cycles);
+  REQUIRE(flush > 0);
+  CHECK(flushed.map.tables - coherent.map.tables == Approx(flush).epsilon(0.01));
+  CHECK(flushed.unmap.tables - coherent.unmap.tables == Approx(flush).epsilon(0.01));
+  CHECK(flushed.unmap.waiting == Approx(coherent.unmap.waiting).epsilon(0.01));
+}
+
+TEST_CASE("an IOMMU that caches what is absent is told of mappings too (CAP.CM)") {
+  const MapCost cost = strict({"iommu.caching_mode=true"});
+  CHECK(cost.map.descriptors == Approx(1));
+  CHECK(cost.unmap.descriptors == Approx(1));
+  CHECK(cost.map.waiting == Approx(cost.unmap.waiting).epsilon(0.01));
+  CHECK(strict({}).map.descriptors == 0);
+}
+
 TEST_CASE("the report of map costs names every mode and the published figures") {
   std::vector<MapCost> costs;
   for (const auto& [name, config] : platform::map_cost_variants(machine())) costs.push_back(MapCost{name, config, {}, {}, 1});
