@@ -35,7 +35,7 @@ void Iommu::accept_interrupt(Flight& flight) {
     return queue_.post(queue_.now() + latency, *this, What::entry_read, argument);
   flight.action = action;
   if (action == InterruptRemapper::Action::block) block(flight, flight.remapping.fault);
-  if (latency != 0) return queue_.post(queue_.now() + latency, *this, looked_up, argument);
+  if (latency != 0) return queue_.post(queue_.now() + latency, *this, remapped_at_once, argument);
   settled(flight);
 }
 

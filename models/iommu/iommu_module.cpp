@@ -63,6 +63,7 @@ void Iommu::fire(std::uint32_t what, std::uint64_t arg) {
       if (!may_stall_) return accept(payload());
       if (enter(payload())) end_request(payload());
       return;
+    case remapped_at_once: return settled(flight());
     case missed:
       --looking_;
       return want_walk(flight());

@@ -61,7 +61,7 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
  private:
   using Payload = tlm::tlm_generic_payload;
-  enum What : std::uint32_t { arrive, looked_up, missed, walk_access, entry_read, answered, execute, register_done, register_arrive, device_timeout };
+  enum What : std::uint32_t { arrive, looked_up, missed, remapped_at_once, walk_access, entry_read, answered, execute, register_done, register_arrive, device_timeout };
   struct Walker {
     Walk walk;
     Flight* own = nullptr;   ///< its accesses to memory, one at a time

@@ -128,4 +128,10 @@ class IommuBench : public ScriptedIommu {
   tlm::tlm_generic_payload* unended_ = nullptr;
 };
 
+/// A bench that runs `script`.
+inline void run(const iommu::Config& config, std::function<void(IommuBench&)> script) {
+  IommuBench bench("bench", config, std::move(script));
+  bench.run();
+}
+
 }  // namespace iovirt::test

@@ -205,22 +205,28 @@ void IntelIommu::put(std::uint64_t low, std::uint64_t high) {
   kernel_.cpu().store(slot + 8, 8, high);
 }
 
-// Descriptors and a wait, under the queue's lock with interrupts off as Linux's qi_submit_sync; then everything is
-// carried out when the status word holds this wait's number (6.5.2.9).
+/// Descriptors and a wait, whose number it returns: everything is carried out when its status word holds that (6.5.2.9).
+/// REQUIRES: the queue's lock, which it gives back, and interrupts off, as in Linux's qi_submit_sync.
+std::uint32_t IntelIommu::enqueue(std::span<const Descriptor> descriptors) {
+  const std::uint32_t sequence = ++wait_sequence_;
+  for (const Descriptor& descriptor : descriptors) put(descriptor.low, descriptor.high);
+  put(iommu::descriptor::wait | iommu::descriptor::SW::mask | iommu::descriptor::StatusData::of(sequence), status_of(sequence));
+  kernel_.cpu().store(registers_ + reg::kIQT, 8, queue_tail_ * std::uint64_t{iommu::descriptor::kBytes});
+  queue_locked_ = false;
+  return sequence;
+}
+
+std::uint64_t IntelIommu::status_of(std::uint32_t sequence) const { return status_ + (sequence % kStatusWords) * 4; }
+
 void IntelIommu::invalidate(const std::vector<Descriptor>& descriptors) {
   cpu::Cpu& cpu = kernel_.cpu();
   const bool enabled = cpu.interrupts_enabled();
   cpu.cli();
   while (queue_locked_) cpu.pause();
   queue_locked_ = true;
-  const std::uint32_t sequence = ++wait_sequence_;
-  const std::uint64_t status = status_ + (sequence % kStatusWords) * 4;
-  for (const Descriptor& descriptor : descriptors) put(descriptor.low, descriptor.high);
-  put(iommu::descriptor::wait | iommu::descriptor::SW::mask | iommu::descriptor::StatusData::of(sequence), status);
-  cpu.store(registers_ + reg::kIQT, 8, queue_tail_ * std::uint64_t{iommu::descriptor::kBytes});
-  queue_locked_ = false;
+  const std::uint32_t sequence = enqueue(descriptors);
   if (enabled) cpu.sti();
-  while (cpu.load(status, 4) != sequence) cpu.pause();
+  while (cpu.load(status_of(sequence), 4) != sequence) cpu.pause();
 }
 
 // The lock is free while the core waits, so that several have requests in the queue; each looks at its own status
@@ -237,15 +243,10 @@ IntelIommu::Submission IntelIommu::submit(std::span<const Descriptor> descriptor
   }
   queue_locked_ = true;
   queued_ += entries;
-  const std::uint32_t sequence = ++wait_sequence_;
-  const std::uint64_t status = status_ + (sequence % kStatusWords) * 4;
-  for (const Descriptor& descriptor : descriptors) put(descriptor.low, descriptor.high);
-  put(iommu::descriptor::wait | iommu::descriptor::SW::mask | iommu::descriptor::StatusData::of(sequence), status);
-  cpu.store(registers_ + reg::kIQT, 8, queue_tail_ * std::uint64_t{iommu::descriptor::kBytes});
-  queue_locked_ = false;
+  const std::uint32_t sequence = enqueue(descriptors);
   const Ps submitted = cpu.now();
   // A later wait may have written the word again: its descriptors came after these.
-  while (static_cast<std::int32_t>(static_cast<std::uint32_t>(cpu.load(status, 4)) - sequence) < 0) {
+  while (static_cast<std::int32_t>(static_cast<std::uint32_t>(cpu.load(status_of(sequence), 4)) - sequence) < 0) {
     cpu.pause();
     cpu.synchronise();
   }

@@ -102,6 +102,8 @@ class IntelIommu final : public DmaRemapping {
   void flush_cache(std::uint64_t bytes);
   void write_context(Bdf function, std::uint64_t low, std::uint64_t high);
   void put(std::uint64_t low, std::uint64_t high);
+  std::uint32_t enqueue(std::span<const Descriptor> descriptors);
+  std::uint64_t status_of(std::uint32_t sequence) const;
   void invalidate(const std::vector<Descriptor>& descriptors);
   MsiMessage install(Bdf function, std::uint64_t low);
   void fault_interrupt();

@@ -21,11 +21,6 @@ Config timed() {
   return config;
 }
 
-void run(const Config& config, std::function<void(IommuBench&)> script) {
-  IommuBench bench("bench", config, std::move(script));
-  bench.run();
-}
-
 }  // namespace
 
 TEST_CASE("an interrupt is remapped through the table in memory, then from the cache") {
@@ -45,6 +40,24 @@ TEST_CASE("an interrupt is remapped through the table in memory, then from the c
     REQUIRE(bench.messages[0].kind == sim::TlpKind::interrupt);
     REQUIRE(bench.statistics().remapped == 2);
     REQUIRE(bench.statistics().interrupt_entry_hits == 1);
+  });
+}
+
+TEST_CASE("interrupts take no place in a bounded walk queue, and leave none") {
+  Config config = timed();
+  config.walkers = config.walk_queue = 1;
+  run(config, [](IommuBench& bench) {
+    bench.tables.set_remapped(5, 0x41, 1, kDevice);
+    bench.tables.map(bench.add_device(kDevice), 4, 0x5000, kData);
+    bench.enable(true);
+    for (unsigned i = 0; i < 3; ++i) {
+      bench.msi(kDevice, 5);
+      bench.settle();
+    }
+    const auto read = bench.send(kDevice, false, 0x5000);
+    bench.settle();
+    REQUIRE(bench.requests[read].status == tlm::TLM_OK_RESPONSE);
+    REQUIRE(bench.statistics().stalled_lookups == 0);
   });
 }
 

@@ -20,11 +20,6 @@ Config timed() {
   return config;
 }
 
-void run(const Config& config, std::function<void(IommuBench&)> script) {
-  IommuBench bench("bench", config, std::move(script));
-  bench.run();
-}
-
 }  // namespace
 
 TEST_CASE("a wait descriptor writes its status after what was queued before it") {

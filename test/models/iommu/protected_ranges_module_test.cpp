@@ -15,11 +15,6 @@ namespace {
 constexpr std::uint64_t kProtected = 0x2000'0000, kFree = 0x3000'0000;
 constexpr std::uint16_t kDevice = 0x0108;
 
-void run(std::function<void(IommuBench&)> script) {
-  IommuBench bench("bench", {}, std::move(script));
-  bench.run();
-}
-
 template <class Bench>
 void protect(Bench& bench) {
   bench.write(reg::kPLMBASE, kProtected);
@@ -36,7 +31,7 @@ tlm::tlm_response_status access(IommuBench& bench, std::uint64_t address, bool w
 }  // namespace
 
 TEST_CASE("while translation is off no DMA reaches protected memory, and no fault is recorded") {
-  run([](IommuBench& bench) {
+  run({}, [](IommuBench& bench) {
     REQUIRE(access(bench, kProtected, true) == tlm::TLM_OK_RESPONSE);
     protect(bench);
     REQUIRE(access(bench, kProtected, true) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
@@ -49,7 +44,7 @@ TEST_CASE("while translation is off no DMA reaches protected memory, and no faul
 }
 
 TEST_CASE("DMA that passes through is kept out too, DMA that tables lead there is not") {
-  run([](IommuBench& bench) {
+  run({}, [](IommuBench& bench) {
     bench.enable();
     const auto top = bench.add_device(kDevice);
     bench.tables.map(top, 4, 0x5000, kProtected);

@@ -36,7 +36,7 @@ struct Outcome {
 };
 
 /// Two devices with 64 pages each, the walk's upper levels warm; then `script`.
-Outcome run(const Config& config, const std::function<void(IommuBench&)>& script) {
+Outcome outcome_of(const Config& config, const std::function<void(IommuBench&)>& script) {
   sim::Simulation simulation;
   Outcome outcome;
   IommuBench bench("bench", config, [&](IommuBench& b) {
@@ -92,7 +92,7 @@ TEST_CASE("more IOTLB entries and more ways hit more often") {
   for (std::uint32_t entries : {8u, 16u, 32u, 64u}) {
     Config config = timed();
     config.iotlb = {entries, entries, Replacement::lru};
-    const auto hits = run(config, rounds_over(32)).statistics.iotlb_hits;
+    const auto hits = outcome_of(config, rounds_over(32)).statistics.iotlb_hits;
     REQUIRE(hits == (entries >= 32 ? 3u * 32 : 0u));  // least recently used is gone when it comes round
     REQUIRE(hits >= last);
     last = hits;
@@ -102,7 +102,7 @@ TEST_CASE("more IOTLB entries and more ways hit more often") {
     Config config = timed();
     config.iotlb = {16, ways, Replacement::lru};
     config.iotlb_index = SetIndex::page;
-    const Outcome outcome = run(config, [](IommuBench& b) {
+    const Outcome outcome = outcome_of(config, [](IommuBench& b) {
       for (unsigned i = 0; i < 12; ++i) {
         b.send(kDevice, false, std::uint64_t{i % 4 * 16} << 12);
         b.settle(2'000);
@@ -116,8 +116,8 @@ TEST_CASE("each replacement keeps other pages of a working set that is too large
   const auto hits = [](Replacement replacement, bool loop, std::uint64_t seed = 1) {
     Config config = timed();
     config.iotlb = {8, 8, replacement, seed};
-    if (loop) return run(config, rounds_over(12, 8)).statistics.iotlb_hits;
-    return run(config, [](IommuBench& b) {
+    if (loop) return outcome_of(config, rounds_over(12, 8)).statistics.iotlb_hits;
+    return outcome_of(config, [](IommuBench& b) {
       std::uint64_t state = 7;
       for (unsigned i = 0; i < 200; ++i) {
         state = state * 6364136223846793005ull + 1442695040888963407ull;
@@ -142,7 +142,7 @@ TEST_CASE("a paging-structure cache of each level saves its read") {
     config.paging_cache_l2.entries = l2;
     config.paging_cache_l3.entries = l3;
     config.paging_cache_l4.entries = l4;
-    return run(config, rounds_over(1, 1)).took_ns[0];
+    return outcome_of(config, rounds_over(1, 1)).took_ns[0];
   };
   REQUIRE(reads(32, 16, 4) == 5 + kStep + 100);
   REQUIRE(reads(0, 16, 4) == 5 + 2 * kStep + 100);
@@ -155,7 +155,7 @@ TEST_CASE("a full walk queue stalls every later lookup, hits included, until the
     Config config = timed();
     config.walkers = 1;
     config.walk_queue = queue;
-    return run(config, [](IommuBench& b) {
+    return outcome_of(config, [](IommuBench& b) {
       together(b, {0, 1, 2, 3});
       b.send(kOther, false, 63 << 12);  // a hit
     });
@@ -184,9 +184,9 @@ TEST_CASE("without hits under misses a hit waits for the miss before it") {
     together(b, {0, 1});
     b.send(kOther, false, 63 << 12);
   };
-  REQUIRE(run(config, script).took_ns == std::vector<double>{5 + kStep + 100, 5 + kStep + 100, 5 + 100});
+  REQUIRE(outcome_of(config, script).took_ns == std::vector<double>{5 + kStep + 100, 5 + kStep + 100, 5 + 100});
   config.hit_under_miss = false;
-  const Outcome outcome = run(config, script);
+  const Outcome outcome = outcome_of(config, script);
   REQUIRE(outcome.took_ns ==
           std::vector<double>{5 + kStep + 100, 5 + kStep + 5 + kStep + 100, 5 + kStep + 5 + kStep + 5 + 100});
   REQUIRE(outcome.accepted_ns == std::vector<double>{0, 5 + kStep, 5 + kStep + 5 + kStep});
@@ -199,7 +199,7 @@ TEST_CASE("stalled requests of one requester keep PCIe order") {
       config.walkers = 2;
       config.walk_queue = queue;
       config.hit_under_miss = under;
-      const Outcome outcome = run(config, [](IommuBench& b) {
+      const Outcome outcome = outcome_of(config, [](IommuBench& b) {
         for (unsigned i = 0; i < 40; ++i) {
           b.send(kDevice, i % 3 != 0, (i * 7 % 16) << 12, 4, i);
           if (i % 5 == 0) sc_core::wait(30, sc_core::SC_NS);
@@ -219,7 +219,7 @@ TEST_CASE("prefetching brings the next pages before they are asked for") {
     config.prefetch = prefetch;
     config.prefetch_pages = pages;
     config.walkers = walkers;
-    return run(config, rounds_over(32, 1));
+    return outcome_of(config, rounds_over(32, 1));
   };
   const Outcome none = outcome(Prefetch::none, 1);
   REQUIRE(none.statistics.iotlb_misses == 32);
@@ -234,13 +234,13 @@ TEST_CASE("prefetching brings the next pages before they are asked for") {
   Config config = timed();
   config.prefetch = Prefetch::miss;
   config.walkers = 1;
-  REQUIRE(run(config, [](IommuBench& b) { together(b, {0, 8}); }).took_ns == std::vector<double>{5 + kStep + 100, 5 + 2 * kStep + 100});
+  REQUIRE(outcome_of(config, [](IommuBench& b) { together(b, {0, 8}); }).took_ns == std::vector<double>{5 + kStep + 100, 5 + 2 * kStep + 100});
 }
 
 TEST_CASE("a request to a page that is being prefetched waits for that walk") {
   Config config = timed();
   config.prefetch = Prefetch::miss;
-  const Outcome outcome = run(config, [](IommuBench& b) {
+  const Outcome outcome = outcome_of(config, [](IommuBench& b) {
     b.send(kDevice, false, 10 << 12);
     sc_core::wait(5 + kStep + 42, sc_core::SC_NS);  // page 11 is under way since the walk of page 10 ended
     b.send(kDevice, false, 11 << 12);
@@ -253,7 +253,7 @@ TEST_CASE("a request to a page that is being prefetched waits for that walk") {
 TEST_CASE("a prefetch that faults tells nobody") {
   Config config = timed();
   config.prefetch = Prefetch::access;
-  const Outcome outcome = run(config, [](IommuBench& b) {
+  const Outcome outcome = outcome_of(config, [](IommuBench& b) {
     b.send(kOther, false, 62 << 12);
     b.settle();
     b.send(kOther, false, 63 << 12);  // the last page that is mapped
@@ -271,7 +271,7 @@ TEST_CASE("partitions of the IOTLB keep one device's pages from those of another
     config.iotlb_partitioning = partitioning;
     config.iotlb_partition_owner = owner;
     config.iotlb_partitions = partitioning == Partitioning::none ? 1 : 2;
-    const Outcome outcome = run(config, [](IommuBench& b) {
+    const Outcome outcome = outcome_of(config, [](IommuBench& b) {
       for (unsigned i = 0; i < 120; ++i) {
         b.send(kDevice, false, std::uint64_t{i % 2} << 12);  // two pages, again and again
         for (unsigned k = 0; k < 8; ++k) b.send(kOther, false, std::uint64_t{(i * 8 + k) % 60} << 12);
@@ -293,7 +293,7 @@ TEST_CASE("an invalidation reaches every partition") {
     config.iotlb = {16, 4, Replacement::lru};
     config.iotlb_partitioning = partitioning;
     config.iotlb_partitions = 4;
-    const Outcome outcome = run(config, [](IommuBench& b) {
+    const Outcome outcome = outcome_of(config, [](IommuBench& b) {
       b.send(kDevice, false, 3 << 12);
       b.settle();
       b.submit(invalidate_pages(1, 3 << 12));
@@ -309,7 +309,7 @@ TEST_CASE("invalidations take their time one after the other") {
     Config config = timed();
     config.invalidation_ns = each;
     double took = 0;
-    run(config, [&](IommuBench& b) {
+    outcome_of(config, [&](IommuBench& b) {
       const Ps start = b.queue.now();
       for (unsigned i = 0; i < 8; ++i) b.submit(invalidate_domain(1));
       while ((b.read(reg::kIQH, 8) & 0xffff0) != (b.read(reg::kIQT, 8) & 0xffff0)) sc_core::wait(1, sc_core::SC_NS);

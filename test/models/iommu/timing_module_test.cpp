@@ -26,11 +26,6 @@ Config timed() {
   return config;
 }
 
-void run(const Config& config, std::function<void(IommuBench&)> script) {
-  IommuBench bench("bench", config, std::move(script));
-  bench.run();
-}
-
 }  // namespace
 
 TEST_CASE("a hit takes the lookup and the memory's time, a miss each entry's read besides") {

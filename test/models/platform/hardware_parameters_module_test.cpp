@@ -113,6 +113,19 @@ TEST_CASE("a slower IOTLB look-up is paid by every translated request") {
   CHECK(rx_stage(results[2], Stage::iommu) - rx_stage(results[0], Stage::iommu) >= 395);
 }
 
+TEST_CASE("a root port whose IOMMU takes one miss at a time holds the link up and loses nothing") {
+  const Settings settings = stream(400, "both") + Settings{"vms=7", "traffic.rate_pps=200000", "iommu.walkers=1", "iommu.iotlb.entries=4", "iommu.iotlb.ways=4"} + kSmallPages;
+  const RunResult open = run(Mode::sriov, settings);
+  CHECK(open.iommu.counters.count("stalled_lookups") == 0);
+  for (const char* setting : {"iommu.walk_queue=1", "iommu.hit_under_miss=false"}) {
+    INFO(setting);
+    const RunResult held = run(Mode::sriov, settings + Settings{setting});
+    CHECK(held.iommu.counters.at("stalled_lookups") > 0);
+    CHECK(held.packets.received == open.packets.received);
+    CHECK(held.packets.transmitted == open.packets.transmitted);
+  }
+}
+
 TEST_CASE("the host's own translation costs what its mode says") {
   // Linux: intel_iommu=off, iommu=pt, iommu.strict=0, iommu.strict=1.
   const Settings settings = stream(400) + Settings{"traffic.rate_pps=20000"};
