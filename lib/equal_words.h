@@ -14,15 +14,17 @@
 namespace iovirt {
 
 /// Bit i is set when words[i] == wanted. REQUIRES: count <= 32.
-inline std::uint32_t equal_words(const std::uint32_t* words, std::size_t count, std::uint32_t wanted) {
+[[gnu::always_inline]] inline std::uint32_t equal_words(const std::uint32_t* words, std::size_t count, std::uint32_t wanted) {
   std::uint32_t equal = 0;
   std::size_t i = 0;
 #ifdef __SSE2__
   const __m128i all = _mm_set1_epi32(static_cast<int>(wanted));
-  for (; i + 4 <= count; i += 4) {
-    const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(words + i));
-    equal |= static_cast<std::uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(four, all)))) << i;
+  const auto four = [&](std::size_t at) { return _mm_cmpeq_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(words + at)), all); };
+  for (; i + 16 <= count; i += 16) {  // all ones stay so when they are packed
+    const __m128i low = _mm_packs_epi32(four(i), four(i + 4)), high = _mm_packs_epi32(four(i + 8), four(i + 12));
+    equal |= static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high))) << i;
   }
+  for (; i + 4 <= count; i += 4) equal |= static_cast<std::uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(four(i)))) << i;
 #endif
   for (; i < count; ++i) equal |= static_cast<std::uint32_t>(words[i] == wanted) << i;
   return equal;

@@ -21,6 +21,9 @@ class MemoryPort {
   /// False when the range is not backed by memory; nothing is then written.
   [[nodiscard]] virtual bool write(std::uint64_t address, std::span<const std::uint8_t> bytes) = 0;
 
+  /// A hint: what lies there will be asked for soon, so that it may be brought near the host's processor.
+  virtual void expect(std::uint64_t /*address*/) {}
+
   /// One little-endian integer.
   template <class Word>
   [[nodiscard]] std::optional<Word> load(std::uint64_t address) {

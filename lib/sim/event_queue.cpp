@@ -27,6 +27,12 @@ void EventQueue::push_far(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t 
   far_at_ = far_.front().at;
 }
 
+/// What has just been put into an empty lane.
+void EventQueue::insert_first(Ps at, Lane& lane) {
+  insert(at, nullptr, reinterpret_cast<std::uintptr_t>(&lane), 0, sequence_);
+  if (!inside_) arm();
+}
+
 /// A lane's next one, which was posted before others that are in already.
 void EventQueue::insert_aged(Ps at, Lane& lane, std::uint32_t sequence) {
   const auto arg = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&lane));

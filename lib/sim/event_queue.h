@@ -132,7 +132,7 @@ class EventQueue : public sc_core::sc_module {
   /// The kernel's time stands still while the queue or a strand runs.
   Ps kernel_now() const { return inside_ ? kernel_ : sc_core::sc_time_stamp().value(); }
 
-  void serve_due();
+  [[gnu::noinline]] void serve_due();
   void enter();
   void leave();
   void wake();
@@ -153,6 +153,7 @@ class EventQueue : public sc_core::sc_module {
     for (; slot != near_.data() && slot[-1].at <= at; --slot) *slot = slot[-1];
     place(*slot, at, actor, arg, what, sequence);
   }
+  [[gnu::noinline]] void insert_first(Ps at, Lane& lane);
   void insert_aged(Ps at, Lane& lane, std::uint32_t sequence);
   void place(Event& slot, Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
     slot.at = at;
@@ -162,13 +163,13 @@ class EventQueue : public sc_core::sc_module {
     slot.sequence = sequence;
     if (near_size_ > kNear) spill();
   }
-  void push_far(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence);
-  void spill();
-  void refill();
+  [[gnu::noinline]] void push_far(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence);
+  [[gnu::noinline]] void spill();
+  [[gnu::noinline]] void refill();
   bool empty() const { return near_size_ == 0; }
   Ps next_at() const { return near_[near_size_ - 1].at; }
   inline void pop_and_fire();
-  void arm();
+  [[gnu::noinline]] void arm();
 
   const bool run_ahead_;
   bool inside_ = false;         ///< the queue or a strand runs: now_ and kernel_ hold
@@ -204,16 +205,10 @@ class Lane {
 
   /// As EventQueue::post, equal times included. A time before that of the last one here is served as well, only dearer.
   void post(Ps at, std::uint32_t what, std::uint64_t arg = 0) {
-    if (size_ == 0) {
-      push(at, what, arg);
-      queue_.insert(at, nullptr, reinterpret_cast<std::uintptr_t>(this), 0, queue_.sequence_++);
-      if (!queue_.inside_) queue_.arm();
-    } else if (at >= last_) {
-      push(at, what, arg);
-      ++queue_.sequence_;
-    } else {
-      queue_.post(at, actor_, what, arg);
-    }
+    if (size_ != 0 && at < last_) return post_apart(at, what, arg);
+    push(at, what, arg);
+    if (size_ == 1) queue_.insert_first(at, *this);
+    ++queue_.sequence_;
   }
 
  private:
@@ -233,7 +228,8 @@ class Lane {
     entry.sequence = queue_.sequence_;
     last_ = at;
   }
-  void grow();
+  [[gnu::noinline]] void grow();
+  [[gnu::noinline]] void post_apart(Ps at, std::uint32_t what, std::uint64_t arg) { queue_.post(at, actor_, what, arg); }
 
   EventQueue& queue_;
   Actor& actor_;

@@ -124,7 +124,7 @@ void Iommu::page_requested(Flight& flight, std::uint64_t body) {
       own.downstream_address = *place;
       const PageRequestQueue::Entry entry = PageRequestQueue::entry_of(request);
       std::memcpy(own.payload->get_data_ptr(), entry.data(), sizeof entry);
-      return send(mem_channel_, *own.payload);
+      return mem_channel_.send(*own.payload);
     }
     flush_events();  // dropped, and told success
   }
@@ -148,7 +148,7 @@ void Iommu::send_to_device(std::uint16_t device, sim::TlpKind kind, std::uint8_t
   auto& extension = sim::TransactionPool::extension(*own.payload);
   extension.kind = kind;
   extension.pasid = pasid;
-  send(device_channel_, *own.payload);
+  device_channel_.send(*own.payload);
 }
 
 void Iommu::respond_to_pages(const PageGroupResponse& response) {

@@ -12,6 +12,7 @@
 #include <tlm_utils/simple_target_socket.h>
 
 #include "lib/sim/event_queue.h"
+#include "models/iommu/flight_module.h"
 
 namespace iovirt::iommu {
 
@@ -19,46 +20,56 @@ template <class Socket>
 class RequestChannel {
  public:
   using Payload = tlm::tlm_generic_payload;
-  RequestChannel(Socket& socket, sim::EventQueue& queue) : socket_(socket), queue_(queue) {}
+  /// An answer that a target gives at once is posted to `actor` as `answered`, with the payload's flight.
+  RequestChannel(Socket& socket, sim::EventQueue& queue, sim::Actor& actor, std::uint32_t answered)
+      : socket_(socket), queue_(queue), actor_(actor), answered_(answered) {}
 
-  /// Sends, or queues. True: the target has answered at once, `delay` after now.
-  bool send(Payload& payload, sc_core::sc_time& delay) {
-    if (current_) {
-      waiting_.push_back(&payload);
-      return false;
-    }
-    tlm::tlm_phase phase = tlm::BEGIN_REQ;
-    delay = queue_.delay();
-    current_ = &payload;
-    const auto status = socket_->nb_transport_fw(payload, phase, delay);
-    if (status == tlm::TLM_COMPLETED || (status == tlm::TLM_UPDATED && phase == tlm::BEGIN_RESP)) {
-      const bool answered_at_once = status == tlm::TLM_COMPLETED;
-      if (!answered_at_once) end_response(payload);
-      current_ = nullptr;
-      return true;
-    }
-    if (status == tlm::TLM_UPDATED && current_ == &payload) current_ = nullptr;  // END_REQ
-    return false;
+  /// Now, or when those before have ended.
+  void send(Payload& payload) {
+    if (current_) return wait(payload);
+    if (begin(payload) && !waiting_.empty()) send_waiting();
   }
 
-  /// END_REQ or BEGIN_RESP came for `payload`: the next one to send, or nullptr.
-  Payload* ended(Payload& payload) {
+  /// END_REQ or BEGIN_RESP came for `payload`.
+  void ended(Payload& payload) {
     if (current_ == &payload) current_ = nullptr;
-    if (current_ || waiting_.empty()) return nullptr;
-    Payload* next = waiting_.front();
-    waiting_.pop_front();
-    return next;
+    if (!waiting_.empty()) send_waiting();
   }
 
  private:
-  void end_response(Payload& payload) {
-    tlm::tlm_phase phase = tlm::END_RESP;
+  /// True: the request phase is over.
+  bool begin(Payload& payload) {
+    tlm::tlm_phase phase = tlm::BEGIN_REQ;
     sc_core::sc_time delay = queue_.delay();
-    socket_->nb_transport_fw(payload, phase, delay);
+    current_ = &payload;
+    const auto status = socket_->nb_transport_fw(payload, phase, delay);
+    if (status == tlm::TLM_ACCEPTED) return false;
+    if (status == tlm::TLM_COMPLETED || phase == tlm::BEGIN_RESP) answered_at_once(payload, status, delay);
+    if (current_ == &payload) current_ = nullptr;
+    return true;
+  }
+  // Out of the way of partners that end each request at once.
+  [[gnu::noinline]] void wait(Payload& payload) { waiting_.push_back(&payload); }
+  [[gnu::noinline]] void send_waiting() {
+    while (!current_ && !waiting_.empty()) {
+      Payload& next = *waiting_.front();
+      waiting_.pop_front();
+      if (!begin(next)) return;
+    }
+  }
+  [[gnu::noinline]] void answered_at_once(Payload& payload, tlm::tlm_sync_enum status, const sc_core::sc_time& delay) {
+    if (status != tlm::TLM_COMPLETED) {
+      tlm::tlm_phase phase = tlm::END_RESP;
+      sc_core::sc_time now = queue_.delay();
+      socket_->nb_transport_fw(payload, phase, now);
+    }
+    queue_.post(queue_.time_of(delay), actor_, answered_, reinterpret_cast<std::uintptr_t>(&Flight::of(payload)));
   }
 
   Socket& socket_;
   sim::EventQueue& queue_;
+  sim::Actor& actor_;
+  const std::uint32_t answered_;
   Payload* current_ = nullptr;
   std::deque<Payload*> waiting_;
 };
@@ -70,10 +81,7 @@ class ResponseChannel {
   ResponseChannel(Socket& socket, sim::EventQueue& queue) : socket_(socket), queue_(queue) {}
 
   void respond(Payload& payload) {
-    if (busy_) {
-      waiting_.push_back(&payload);
-      return;
-    }
+    if (busy_) return wait(payload);
     busy_ = true;
     tlm::tlm_phase phase = tlm::BEGIN_RESP;
     sc_core::sc_time delay = queue_.delay();
@@ -84,13 +92,17 @@ class ResponseChannel {
   /// END_RESP.
   void ended() {
     busy_ = false;
-    if (waiting_.empty()) return;
+    if (!waiting_.empty()) respond_next();
+  }
+
+ private:
+  [[gnu::noinline]] void wait(Payload& payload) { waiting_.push_back(&payload); }
+  [[gnu::noinline]] void respond_next() {
     Payload* next = waiting_.front();
     waiting_.pop_front();
     respond(*next);
   }
 
- private:
   Socket& socket_;
   sim::EventQueue& queue_;
   bool busy_ = false;

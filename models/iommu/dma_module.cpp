@@ -84,6 +84,13 @@ void Iommu::decode(Flight& flight) {
   look_up(flight);
 }
 
+/// A lookup's time is over.
+void Iommu::found(Flight& flight) {
+  --looking_;
+  settled(flight);
+  if (!held_.empty()) release_held();
+}
+
 void Iommu::look_up(Flight& flight) {
   Translation translation;
   Fault fault;
@@ -95,6 +102,7 @@ void Iommu::look_up(Flight& flight) {
   const bool miss = answer == Translator::Answer::miss;
   ++(miss ? flight.requester->counters.misses : flight.requester->counters.hits);
   misses_ += miss;
+  if (miss) flight.missed_at = unit_.translator().changes();
   if (config().prefetch == Prefetch::access && answer == Translator::Answer::translated)
     want_next_pages(flight.request, *flight.requester, translation.page_bytes);
   if (lookup_ != 0) {
@@ -210,7 +218,16 @@ void Iommu::forward(Flight& flight) {
   payload.set_address(flight.downstream_address);
   flight.attach();
   if (flight.extension) flight.extension->mark(Stage::iommu, queue_.now());
-  send(mem_channel_, payload);
+  mem_channel_.send(payload);
+}
+
+/// Memory has answered.
+void Iommu::request_answered(Flight& flight) {
+  Payload& payload = *flight.payload;
+  flight.detach();
+  payload.set_address(flight.upstream_address);
+  finish(flight, flight.kind == Flight::Kind::write);
+  dma_responses_.respond(payload);
 }
 
 /// The request is over. REQUIRES: its payload is no longer downstream.
@@ -259,8 +276,11 @@ void Iommu::feed_walkers() {
   while (!wanting_.empty() && !idle_walkers_.empty()) {
     Flight& flight = wanting_.pop();
     if (config().merge_misses) {
-      if (retry(flight)) continue;  // somebody else's walk has brought it while it waited
-      if (Walker* by = nullptr; is_walked_for(flight.request, by)) {
+      Walker* by = nullptr;
+      const bool walked = is_walked_for(flight.request, by);
+      const bool changed = flight.missed_at != unit_.translator().changes();
+      if ((walked || changed) && retry(flight)) continue;  // somebody else's walk has brought it while it waited
+      if (walked) {
         by->merged.push(flight);
         continue;
       }
@@ -365,9 +385,18 @@ void Iommu::access_entry(std::uint32_t walker) {
   payload.set_data_length(bytes);
   payload.set_streaming_width(bytes);
   payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-  sim::TransactionPool::extension(payload).exclusive = update;
+  w.own->extension->exclusive = update;
   ++w.requester->counters.memory_reads;
-  send(mem_channel_, payload);
+  mem_channel_.send(payload);
+}
+
+void Iommu::entry_answered(Flight& own) {
+  const Payload& payload = *own.payload;
+  std::uint64_t words[kMaxReadBytes / 8];
+  const unsigned bytes = payload.get_data_length();
+  std::memcpy(words, payload.get_data_ptr(), 8);
+  if (bytes > 8) std::memcpy(words + 1, payload.get_data_ptr() + 8, bytes - 8);
+  advance(own.walker, unit_.translator().resume(walkers_[own.walker].walk, payload.is_response_ok(), words));
 }
 
 /// The entry's line is here: compare and swap at this instant, so that no processor's own access can come between.
@@ -397,7 +426,7 @@ void Iommu::update_entry(Flight& own) {
   }
   if (writing) {
     payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-    return send(mem_channel_, payload);
+    return mem_channel_.send(payload);
   }
   advance(walker, unit_.translator().updated(walk, outcome));
 }

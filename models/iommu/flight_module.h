@@ -67,6 +67,7 @@ struct Flight final : tlm::tlm_extension<Flight> {
   Flight* next_in_order = nullptr;
   Flight* next_in_walk = nullptr;  ///< walk queue, or those that wait for the same walk
   Flight* owner = nullptr;         ///< own transactions: the interrupt they serve
+  std::uint64_t missed_at = 0;     ///< a lookup that missed: Translator::changes()
   std::uint32_t walker = 0;        ///< walk_read
   bool ends_descriptor = false;    ///< status_write: the queue has waited for it
   bool completes = false;          ///< status_write: the wait has IF
@@ -149,12 +150,9 @@ class FlightPool {
       if (flight.attached) flight.detach();
   }
   Flight& acquire(Flight::Kind kind, tlm::tlm_generic_payload& payload, sim::RequesterExtension* extension) {
-    if (idle_.empty()) {
-      all_.emplace_back();
-      idle_.push_back(&all_.back());
-    }
-    Flight& flight = *idle_.back();
-    idle_.pop_back();
+    if (!idle_) release(all_.emplace_back());
+    Flight& flight = *idle_;
+    idle_ = flight.next_in_walk;
     flight.payload = &payload;
     flight.extension = extension;
     flight.kind = kind;
@@ -165,7 +163,8 @@ class FlightPool {
   }
   void release(Flight& flight) {
     flight.payload = nullptr;
-    idle_.push_back(&flight);
+    flight.next_in_walk = idle_;
+    idle_ = &flight;
   }
   /// visit(flight) for each that is in use.
   template <class Visit>
@@ -176,7 +175,7 @@ class FlightPool {
 
  private:
   std::deque<Flight> all_;
-  std::vector<Flight*> idle_;
+  Flight* idle_ = nullptr;  ///< linked by next_in_walk
 };
 
 /// By requester id, a bus at a time.

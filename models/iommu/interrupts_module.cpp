@@ -52,7 +52,7 @@ void Iommu::dispatch_interrupt(Flight& flight) {
   Flight& own = start(Flight::Kind::posted_read, tlm::TLM_READ_COMMAND, flight.remapping.descriptor, posted_descriptor::kBytes);
   own.owner = &flight;
   sim::TransactionPool::extension(*own.payload).exclusive = true;
-  send(mem_channel_, *own.payload);
+  mem_channel_.send(*own.payload);
 }
 
 /// The descriptor's line is here: update it at this instant, so that no processor's own atomic access can come
@@ -105,7 +105,7 @@ void Iommu::posted_read(Flight& own) {
     own.kind = Flight::Kind::posted_write;
     own.owner = nullptr;
     own.attach();
-    send(mem_channel_, payload);
+    mem_channel_.send(payload);
   }
   if (posted == InterruptRemapper::Posted::notify) return deliver(flight);
   if (auto* extension = flight.payload->get_extension<sim::RequesterExtension>()) extension->mark(Stage::iommu, queue_.now());
@@ -125,7 +125,7 @@ void Iommu::deliver(Flight& flight) {
     extension.ledger = upstream->ledger;
     extension.notice = upstream->notice;
   }
-  send(interrupt_channel_, *own.payload);
+  interrupt_channel_.send(*own.payload);
 }
 
 void Iommu::flush_events() {
@@ -133,7 +133,7 @@ void Iommu::flush_events() {
     Flight& own = start(Flight::Kind::event, tlm::TLM_WRITE_COMMAND, message->address, 4);
     std::memcpy(own.payload->get_data_ptr(), &message->data, 4);
     sim::TransactionPool::extension(*own.payload).kind = sim::TlpKind::interrupt;
-    send(interrupt_channel_, *own.payload);
+    interrupt_channel_.send(*own.payload);
   }
 }
 

@@ -34,7 +34,7 @@ void Iommu::kick() {
   // What is left of the cache line, as far as software has handed it over.
   if (unit_.config().queue_pipelined) bytes = std::min(waiting, static_cast<unsigned>(line_.size() - address % line_.size()));
   Flight& own = start(Flight::Kind::descriptor_read, tlm::TLM_READ_COMMAND, address, bytes);
-  send(mem_channel_, *own.payload);
+  mem_channel_.send(*own.payload);
 }
 
 void Iommu::descriptor_answered(Flight& own) {
@@ -97,7 +97,7 @@ void Iommu::finish_wait(const InvalidationWait& wait, bool ends_descriptor) {
   status.ends_descriptor = ends_descriptor && !goes_on;
   status.completes = wait.interrupt;
   std::memcpy(status.payload->get_data_ptr(), &wait.status_data, 4);
-  send(mem_channel_, *status.payload);
+  mem_channel_.send(*status.payload);
   if (goes_on) wait_done(true, false);
 }
 

@@ -30,9 +30,9 @@ Iommu::Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue
       device_timeout_(ns_to_ps(config.device_tlb_timeout_ns)),
       reads_in_order_(config.reads_passed < Config::kUnordered),
       may_stall_(config.walk_queue != 0 || !config.hit_under_miss),
-      mem_channel_(mem_out, queue),
-      interrupt_channel_(interrupt_out, queue),
-      device_channel_(device_out, queue),
+      mem_channel_(mem_out, queue, *this, answered),
+      interrupt_channel_(interrupt_out, queue, *this, answered),
+      device_channel_(device_out, queue, *this, answered),
       dma_responses_(dma_in, queue),
       register_responses_(regs, queue),
       lookups_(queue, *this),
@@ -55,10 +55,7 @@ void Iommu::fire(std::uint32_t what, std::uint64_t arg) {
   const auto flight = [arg]() -> Flight& { return *reinterpret_cast<Flight*>(static_cast<std::uintptr_t>(arg)); };
   const auto payload = [arg]() -> Payload& { return *reinterpret_cast<Payload*>(static_cast<std::uintptr_t>(arg)); };
   switch (what) {
-    case looked_up:
-      --looking_;
-      settled(flight());
-      return release_held();
+    case looked_up: return found(flight());
     case arrive:
       if (!may_stall_) return accept(payload());
       if (enter(payload())) end_request(payload());
@@ -68,21 +65,25 @@ void Iommu::fire(std::uint32_t what, std::uint64_t arg) {
       --looking_;
       return want_walk(flight());
     case walk_access: return access_entry(static_cast<std::uint32_t>(arg));
-    case entry_read: {
-      Flight& own = start(Flight::Kind::entry_read, tlm::TLM_READ_COMMAND, flight().remapping.entry_address, irte::kBytes);
-      own.owner = &flight();
-      return send(mem_channel_, *own.payload);
-    }
+    case entry_read: return remapping_entry_wanted(flight());
     case answered: return answer(flight());
     case execute: return execute_invalidation();
     case device_timeout: return check_timeouts();
-    case register_arrive:
-      access_registers(payload());
-      queue_.post(queue_.now() + register_, *this, register_done, arg);
-      return;
+    case register_arrive: return registers_arrived(payload());
     case register_done: return register_responses_.respond(payload());
     default: return;
   }
+}
+
+void Iommu::remapping_entry_wanted(Flight& flight) {
+  Flight& own = start(Flight::Kind::entry_read, tlm::TLM_READ_COMMAND, flight.remapping.entry_address, irte::kBytes);
+  own.owner = &flight;
+  mem_channel_.send(*own.payload);
+}
+
+void Iommu::registers_arrived(Payload& payload) {
+  access_registers(payload);
+  queue_.post(queue_.now() + register_, *this, register_done, as_argument(&payload));
 }
 
 tlm::tlm_sync_enum Iommu::dma_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
@@ -120,6 +121,22 @@ void Iommu::end_request(Payload& payload) {
   dma_in->nb_transport_bw(payload, phase, delay);
 }
 
+template <class Channel>
+[[gnu::always_inline]] inline tlm::tlm_sync_enum Iommu::downstream_bw(Channel& channel, Payload& payload, tlm::tlm_phase& phase,
+                                                                     sc_core::sc_time& delay) {
+  queue_.catch_up();
+  const bool response = phase == tlm::BEGIN_RESP;
+  channel.ended(payload);
+  if (!response) return tlm::TLM_ACCEPTED;
+  Flight& flight = Flight::of(payload);
+  const Ps when = queue_.time_of(delay);
+  if (when > queue_.now())
+    queue_.post(when, *this, answered, as_argument(&flight));
+  else
+    answer(flight);
+  return tlm::TLM_COMPLETED;
+}
+
 tlm::tlm_sync_enum Iommu::mem_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
   return downstream_bw(mem_channel_, payload, phase, delay);
 }
@@ -132,39 +149,6 @@ tlm::tlm_sync_enum Iommu::device_bw(Payload& payload, tlm::tlm_phase& phase, sc_
   return downstream_bw(device_channel_, payload, phase, delay);
 }
 
-template <class Channel>
-tlm::tlm_sync_enum Iommu::downstream_bw(Channel& channel, Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
-  queue_.catch_up();
-  Payload* next = channel.ended(payload);
-  const bool response = phase == tlm::BEGIN_RESP;
-  if (next) send(channel, *next);
-  if (response) {
-    Flight& flight = Flight::of(payload);
-    const Ps when = queue_.time_of(delay);
-    if (when > queue_.now())
-      queue_.post(when, *this, answered, as_argument(&flight));
-    else
-      answer(flight);
-  }
-  return response ? tlm::TLM_COMPLETED : tlm::TLM_ACCEPTED;
-}
-
-template <class Channel>
-void Iommu::send(Channel& channel, Payload& payload) {
-  sc_core::sc_time delay;
-  Payload* next = &payload;
-  while (next) {
-    Payload& sent = *next;
-    next = nullptr;
-    if (!channel.send(sent, delay)) return;
-    queue_.post(queue_.time_of(delay), *this, answered, as_argument(&Flight::of(sent)));
-    next = channel.ended(sent);
-  }
-}
-
-template void Iommu::send(RequestChannel<InitiatorSocket>&, Payload&);
-template void Iommu::send(RequestChannel<OptionalSocket>&, Payload&);
-
 Flight& Iommu::start(Flight::Kind kind, tlm::tlm_command command, std::uint64_t address, unsigned bytes) {
   Payload& payload = pool_.acquire(command, address, bytes);
   Flight& flight = flights_.acquire(kind, payload, &sim::TransactionPool::extension(payload));
@@ -173,23 +157,19 @@ Flight& Iommu::start(Flight::Kind kind, tlm::tlm_command command, std::uint64_t 
 }
 
 void Iommu::answer(Flight& flight) {
-  Payload& payload = *flight.payload;
-  if (flight.kind <= Flight::Kind::write) {
-    flight.detach();
-    payload.set_address(flight.upstream_address);
-    finish(flight, flight.kind == Flight::Kind::write);
-    return dma_responses_.respond(payload);
-  }
-  const bool ok = payload.is_response_ok();
-  std::uint64_t words[kMaxReadBytes / 8];
-  if (flight.kind == Flight::Kind::walk_read) {
-    std::memcpy(words, payload.get_data_ptr(), payload.get_data_length());
-    return advance(flight.walker, unit_.translator().resume(walkers_[flight.walker].walk, ok, words));
-  }
+  if (flight.kind == Flight::Kind::walk_read) return entry_answered(flight);
+  if (flight.kind <= Flight::Kind::write) return request_answered(flight);
   if (flight.kind == Flight::Kind::walk_update) return update_entry(flight);
+  own_answered(flight);
+}
+
+void Iommu::own_answered(Flight& flight) {
+  Payload& payload = *flight.payload;
+  const bool ok = payload.is_response_ok();
   flight.detach();
   switch (flight.kind) {
     case Flight::Kind::entry_read: {
+      std::uint64_t words[irte::kBytes / 8];
       std::memcpy(words, payload.get_data_ptr(), irte::kBytes);
       Flight& owner = *flight.owner;
       payload.release();

@@ -86,10 +86,11 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   bool enter(Payload& payload);
   void end_request(Payload& payload);
   void access_registers(Payload& payload);
-  template <class Channel>
-  void send(Channel& channel, Payload& payload);
   Flight& start(Flight::Kind kind, tlm::tlm_command command, std::uint64_t address, unsigned bytes);
   void answer(Flight& flight);
+  [[gnu::noinline]] void own_answered(Flight& flight);
+  [[gnu::noinline]] void remapping_entry_wanted(Flight& flight);
+  [[gnu::noinline]] void registers_arrived(Payload& payload);
 
   // DMA requests and their order
   void accept(Payload& payload);
@@ -99,26 +100,27 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   void pump_reads(Requester& requester);
   Flight* next_ordered_read(Requester& requester);
   void forward(Flight& flight);
+  void request_answered(Flight& flight);
   void finish(Flight& flight, bool completes_write);
   void completed_write(Requester& requester);
   void respond(Flight& flight, tlm::tlm_response_status status);
-  void block(Flight& flight, const Fault& fault);
+  [[gnu::noinline]] void block(Flight& flight, const Fault& fault);
 
   void use(Flight& flight, const Translation& translation);
-  bool begin_ats(Flight& flight);
+  [[gnu::noinline]] bool begin_ats(Flight& flight);
   bool is_protected(const Flight& flight) const;
-  void answer_translation(Flight& flight);
+  [[gnu::noinline]] void answer_translation(Flight& flight);
 
   // ATS and PRI
-  void accept_message(Flight& flight);
+  [[gnu::noinline]] void accept_message(Flight& flight);
   void accept_page_request(Flight& flight);
-  void dispatch_message(Flight& flight);
+  [[gnu::noinline]] void dispatch_message(Flight& flight);
   void invalidation_completed(Flight& flight, std::uint64_t body);
   void page_requested(Flight& flight, std::uint64_t body);
   void page_request_done();
   void respond_to_pages(const PageGroupResponse& response);
   bool send_invalidation(const DeviceTlbInvalidation& invalidation);
-  void check_timeouts();
+  [[gnu::noinline]] void check_timeouts();
   void arm_timeout();
   void devices_done(DeviceTlbs::TagSet tags);
   void send_to_device(std::uint16_t device, sim::TlpKind kind, std::uint8_t tag, std::uint32_t pasid, std::uint64_t body);
@@ -126,23 +128,25 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   // walkers
   void look_up(Flight& flight);
   bool has_place() const;
+  void found(Flight& flight);
   bool lookups_stall() const;
-  void release_held();
+  [[gnu::noinline]] void release_held();
   void want_walk(Flight& flight);
-  void want_next_pages(const Request& request, Requester& requester, std::uint64_t page_bytes);
-  void feed_prefetches();
+  [[gnu::noinline]] void want_next_pages(const Request& request, Requester& requester, std::uint64_t page_bytes);
+  [[gnu::noinline]] void feed_prefetches();
   bool is_walked_for(const Request& request, Walker*& by);
   void feed_walkers();
   void give(const Request& request, Requester& requester, Flight* flight);
   void advance(std::uint32_t walker, Step step);
   void access_entry(std::uint32_t walker);
-  void update_entry(Flight& own);
+  void entry_answered(Flight& own);
+  [[gnu::noinline]] void update_entry(Flight& own);
   bool retry(Flight& flight);
 
   // interrupts
-  void accept_interrupt(Flight& flight);
+  [[gnu::noinline]] void accept_interrupt(Flight& flight);
   void remapped(Flight& flight, InterruptRemapper::Action action);
-  void dispatch_interrupt(Flight& flight);
+  [[gnu::noinline]] void dispatch_interrupt(Flight& flight);
   void posted_read(Flight& own);
   void deliver(Flight& flight);
   void flush_events();
@@ -151,9 +155,9 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   void kick();
   void descriptor_answered(Flight& own);
   void descriptor_fetched(bool ok, const descriptor::Words& words);
-  void execute_invalidation();
+  [[gnu::noinline]] void execute_invalidation();
   void begin_drain(const Drain& drain);
-  void end_invalidation();
+  [[gnu::noinline]] void end_invalidation();
   void start_wait(const InvalidationWait& wait);
   void settle_waits();
   void finish_wait(const InvalidationWait& wait, bool ends_descriptor);

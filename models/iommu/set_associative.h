@@ -108,17 +108,38 @@ class SetAssociative {
   }
   static std::uint32_t mark_of(std::uint64_t tag) { return static_cast<std::uint32_t>(tag ^ tag >> 31) | 1; }
 
+  /// Among the ways of `candidates`, a bit each, counted from `from` on.
+  template <class Same>
+  std::size_t same_of(std::uint32_t candidates, std::uint64_t tag, std::size_t first, std::size_t from, Same&& same) const {
+    for (; candidates != 0; candidates &= candidates - 1) {
+      const std::size_t way = from + static_cast<std::size_t>(std::countr_zero(candidates));
+      const Slot& slot = slots_[first + way];
+      if (slot.tag == tag && same(slot.value)) return way;
+    }
+    return kNone;
+  }
   template <class Same>
   std::size_t way_of(std::uint64_t tag, std::size_t first, Same&& same) const {
-    const std::uint32_t mark = mark_of(tag);
-    for (std::size_t from = 0; from < ways_; from += kAtOnce) {
-      std::uint32_t marked = equal_words(marks_.data() + first + from, std::min(kAtOnce, ways_ - from), mark);
-      for (; marked != 0; marked &= marked - 1) {
-        const std::size_t way = from + static_cast<std::size_t>(std::countr_zero(marked));
-        const Slot& slot = slots_[first + way];
-        if (slot.tag == tag && same(slot.value)) return way;
-      }
-    }
+    if (ways_ > kAtOnce) return way_of_many(tag, first, same);
+    return same_of(equal_words(marks_.data() + first, ways_, mark_of(tag)), tag, first, 0, same);
+  }
+  std::size_t free_of(std::size_t first) const {
+    if (ways_ > kAtOnce) return free_of_many(first);
+    const std::uint32_t free = equal_words(marks_.data() + first, ways_, 0);
+    return free == 0 ? kNone : static_cast<std::size_t>(std::countr_zero(free));
+  }
+  std::uint32_t marked(std::size_t first, std::size_t from, std::uint32_t mark) const {
+    return equal_words(marks_.data() + first + from, std::min(kAtOnce, ways_ - from), mark);
+  }
+  template <class Same>
+  [[gnu::noinline]] std::size_t way_of_many(std::uint64_t tag, std::size_t first, Same&& same) const {
+    for (std::size_t from = 0; from < ways_; from += kAtOnce)
+      if (const std::size_t way = same_of(marked(first, from, mark_of(tag)), tag, first, from, same); way != kNone) return way;
+    return kNone;
+  }
+  [[gnu::noinline]] std::size_t free_of_many(std::size_t first) const {
+    for (std::size_t from = 0; from < ways_; from += kAtOnce)
+      if (const std::uint32_t free = marked(first, from, 0); free != 0) return from + static_cast<std::size_t>(std::countr_zero(free));
     return kNone;
   }
 
@@ -126,9 +147,8 @@ class SetAssociative {
   template <class Same>
   std::size_t place(std::uint64_t tag, std::size_t first, Same&& same) {
     if (const std::size_t way = way_of(tag, first, same); way != kNone) return way;
-    for (std::size_t from = 0; from < ways_; from += kAtOnce)
-      if (const std::uint32_t free = equal_words(marks_.data() + first + from, std::min(kAtOnce, ways_ - from), 0); free != 0)
-        return from + static_cast<std::size_t>(std::countr_zero(free));
+    if (used_ != marks_.size())
+      if (const std::size_t way = free_of(first); way != kNone) return way;
     return victim(first);
   }
   std::size_t victim(std::size_t first) {

@@ -25,6 +25,7 @@ Translator::Translator(const Config& config, Statistics& statistics)
 
 void Translator::set_root(std::uint64_t rtaddr) {
   root_ = rtaddr & ~0xfffull;
+  ++changes_;
   mode_ = static_cast<TableMode>((rtaddr >> 10) & 3);
   if (mode_ == TableMode::scalable && !config_.scalable_mode) mode_ = TableMode::reserved;
   if (mode_ == TableMode::abort && !config_.abort_dma) mode_ = TableMode::reserved;
@@ -172,7 +173,19 @@ void Translator::insert_page(const Walk& walk, unsigned size, const Page& page) 
   pages_.insert(tag, page_set(tag, page.key), page, [&](const Page& other) { return other.key == page.key; },
                 partition_of(walk.request.source, walk.space.domain));
   ++pages_of_size_[size];
+  ++changes_;
   keyed_pages_ = keyed_pages_ || page.key != 0;
+}
+
+void Translator::insert_context(std::uint16_t source, const ContextInfo& context) {
+  contexts_.insert(context_tag(source), context_set(context_tag(source)), context);
+  ++changes_;
+}
+
+void Translator::insert_space(std::uint16_t source, std::uint32_t pasid, const AddressSpace& space) {
+  const std::uint64_t tag = pasid_tag(source, pasid);
+  pasids_.insert(tag, hashed(tag), space);
+  ++changes_;
 }
 
 void Translator::count_page(const AddressSpace& space, Answer answer) {

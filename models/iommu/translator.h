@@ -30,6 +30,8 @@ class Translator {
   enum class Answer : std::uint8_t { translated, miss, faulted };
   /// Whether the caches have an answer; counts nothing, but touches what it finds. A prefetcher asks.
   bool holds(const Request& request);
+  /// Unchanged since a lookup missed: the same lookup would miss again.
+  std::uint64_t changes() const { return changes_; }
   /// From the caches alone. `count` is false when the same request asks again.
   Answer lookup(const Request& request, Translation& translation, Fault& fault, bool count = true);
 
@@ -71,6 +73,8 @@ class Translator {
     return (config_.iotlb_partition_owner == PartitionOwner::requester ? source : domain) % config_.iotlb_partitions;
   }
   void insert_page(const Walk& walk, unsigned size, const Page& page);
+  void insert_context(std::uint16_t source, const ContextInfo& context);
+  void insert_space(std::uint16_t source, std::uint32_t pasid, const AddressSpace& space);
   void count_page(const AddressSpace& space, Answer answer);
   Answer use_page(const Page& page, unsigned shift, const Request& request, const AddressSpace& space,
                   Translation& translation, Fault& fault) const;
@@ -105,32 +109,32 @@ class Translator {
   // walk_context.cpp
   Step root_read(Walk& walk, const std::uint64_t* words);
   Step context_read(Walk& walk, const std::uint64_t* words);
-  Step scalable_root_read(Walk& walk, const std::uint64_t* words);
-  Step scalable_context_read(Walk& walk, const std::uint64_t* words);
-  Step directory_read(Walk& walk, std::uint64_t entry);
-  Step pasid_read(Walk& walk, const std::uint64_t* words);
+  [[gnu::noinline]] Step scalable_root_read(Walk& walk, const std::uint64_t* words);
+  [[gnu::noinline]] Step scalable_context_read(Walk& walk, const std::uint64_t* words);
+  [[gnu::noinline]] Step directory_read(Walk& walk, std::uint64_t entry);
+  [[gnu::noinline]] Step pasid_read(Walk& walk, const std::uint64_t* words);
   Step after_context(Walk& walk, bool count);
   Step after_space(Walk& walk, bool count);
   // walk_first_stage.cpp
-  Step start_first(Walk& walk);
+  [[gnu::noinline]] Step start_first(Walk& walk);
   Step fetch_first(Walk& walk);
-  Step first_read(Walk& walk, std::uint64_t entry);
+  [[gnu::noinline]] Step first_read(Walk& walk, std::uint64_t entry);
   Step first_leaf(Walk& walk, std::uint64_t entry, unsigned shift, std::uint8_t page);
-  Step update_first(Walk& walk, std::uint64_t entry, std::uint64_t bits);
+  [[gnu::noinline]] Step update_first(Walk& walk, std::uint64_t entry, std::uint64_t bits);
   // walk_second_stage.cpp
   Step start_second(Walk& walk, Walk::Target target, std::uint64_t input);
   Step second_read(Walk& walk, std::uint64_t entry);
   Step second_leaf(Walk& walk, std::uint64_t entry, unsigned shift, std::uint8_t page);
   Step second_done(Walk& walk, std::uint64_t entry, unsigned shift, std::uint8_t page);
-  Step update_second(Walk& walk, std::uint64_t entry_at, std::uint64_t entry, std::uint64_t bits);
+  [[gnu::noinline]] Step update_second(Walk& walk, std::uint64_t entry_at, std::uint64_t entry, std::uint64_t bits);
   // walk.cpp
   Step give(Walk& walk, unsigned size, const Page& page);
-  Step pass(Walk& walk, bool count, bool snoop);
-  Step no_rights(Walk& walk, FaultReason reason);
+  [[gnu::noinline]] Step pass(Walk& walk, bool count, bool snoop);
+  [[gnu::noinline]] Step no_rights(Walk& walk, FaultReason reason);
   Step ask(Walk& walk, Walk::Stage stage, std::uint64_t address, unsigned bytes);
   Step ask_update(Walk& walk, Walk::Stage stage, std::uint64_t address, std::uint64_t expected, std::uint64_t value);
-  Step fail(Walk& walk, FaultReason reason);
-  void remember_absence(const Walk& walk, FaultReason reason);
+  [[gnu::noinline]] Step fail(Walk& walk, FaultReason reason);
+  [[gnu::noinline]] void remember_absence(const Walk& walk, FaultReason reason);
   Step finish(Walk& walk, Step step) {
     finish(walk);
     return step;
@@ -148,6 +152,7 @@ class Translator {
   DomainTable domains_;
   SetAssociative<Directory> l2_, l3_, l4_, l5_;
   std::uint32_t pages_of_size_[3] = {};  ///< in the IOTLB: 4 KB, 2 MB, 1 GB; may count too many, never too few
+  std::uint64_t changes_ = 0;            ///< entries cached, invalidations, root tables set
   bool keyed_pages_ = false;             ///< pages of other address spaces than plain second-stage ones have been cached
   std::vector<Walk*> active_;
 };

@@ -10,6 +10,7 @@
 namespace iovirt::iommu {
 
 void Translator::invalidate(const ContextInvalidation& invalidation) {
+  ++changes_;
   const bool global = invalidation.granularity == Granularity::global;
   const bool domain = invalidation.granularity == Granularity::domain;
   // Scalable-mode context entries have no domain: a domain-selective invalidation takes them all.
@@ -26,6 +27,7 @@ void Translator::invalidate(const ContextInvalidation& invalidation) {
 }
 
 void Translator::invalidate(const PasidCacheInvalidation& invalidation) {
+  ++changes_;
   using G = PasidCacheGranularity;
   const auto goes = [&](const AddressSpace& space, std::uint32_t pasid) {
     if (invalidation.granularity == G::global) return true;
@@ -39,6 +41,7 @@ void Translator::invalidate(const PasidCacheInvalidation& invalidation) {
 }
 
 void Translator::invalidate(const IotlbInvalidation& invalidation) {
+  ++changes_;
   const bool global = invalidation.granularity == Granularity::global;
   const bool selective = invalidation.granularity == Granularity::selective;
   const std::uint64_t first = invalidation.first();
@@ -94,6 +97,7 @@ void Translator::invalidate_for(const Request& request, const AddressSpace& spac
 }
 
 void Translator::invalidate(const PasidIotlbInvalidation& invalidation) {
+  ++changes_;
   const bool selective = invalidation.granularity == PasidIotlbGranularity::page;
   const std::uint64_t first = tagged_address(invalidation.first());
   const std::uint64_t last = first + (invalidation.bytes() - 1);

@@ -122,15 +122,13 @@ void Translator::remember_absence(const Walk& walk, FaultReason reason) {
     AddressSpace space;
     space.absent = reason;
     space.fault_processing_disabled = walk.fault_processing_disabled;
-    const std::uint64_t tag = pasid_tag(walk.request.source, walk.pasid);
-    pasids_.insert(tag, hashed(tag), space);
+    insert_space(walk.request.source, walk.pasid, space);
   } else if (reason == R::root_not_present || reason == R::context_not_present || reason == R::scalable_root_not_present ||
              reason == R::scalable_context_not_present) {
     ContextInfo context;
     context.absent = reason;
     context.fault_processing_disabled = walk.fault_processing_disabled;
-    const std::uint64_t tag = context_tag(walk.request.source);
-    contexts_.insert(tag, context_set(tag), context);
+    insert_context(walk.request.source, context);
   }
 }
 

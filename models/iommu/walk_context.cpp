@@ -56,8 +56,7 @@ Step Translator::context_read(Walk& walk, const std::uint64_t* words) {
   space.unreached = pass_through ? beyond_host_ : ~0ull << second_stage_bits(space);
   context.plain = !pass_through;
 
-  if (walk.cacheable)
-    contexts_.insert(context_tag(walk.request.source), context_set(context_tag(walk.request.source)), context);
+  if (walk.cacheable) insert_context(walk.request.source, context);
   return after_context(walk, true);
 }
 
@@ -96,8 +95,7 @@ Step Translator::scalable_context_read(Walk& walk, const std::uint64_t* words) {
   if (context.page_requests && !context.device_tlb) return fail(walk, FaultReason::scalable_context_invalid);
   if (context.rid_pasid >> context.pasid_bits) return fail(walk, FaultReason::scalable_context_invalid);
 
-  if (walk.cacheable)
-    contexts_.insert(context_tag(walk.request.source), context_set(context_tag(walk.request.source)), context);
+  if (walk.cacheable) insert_context(walk.request.source, context);
   return after_context(walk, true);
 }
 
@@ -167,8 +165,7 @@ Step Translator::pasid_read(Walk& walk, const std::uint64_t* words) {
               : type == pe::nested    ? space_key::kNested | walk.pasid
                                       : second_key(space);
 
-  const std::uint64_t tag = pasid_tag(walk.request.source, walk.pasid);
-  if (walk.cacheable) pasids_.insert(tag, hashed(tag), space);
+  if (walk.cacheable) insert_space(walk.request.source, walk.pasid, space);
   return after_space(walk, true);
 }
 

@@ -38,7 +38,7 @@ bool is_zero(const std::uint8_t* bytes, std::size_t size) {
 
 /// A line's bytes, zeros without one. Table entries come in these sizes, most lines whole.
 template <class Line>
-void copy(std::uint8_t* to, const Line* line, std::size_t offset, std::size_t bytes) {
+inline void copy(std::uint8_t* to, const Line* line, std::size_t offset, std::size_t bytes) {
   const auto some = [&](std::size_t size) {
     if (line)
       std::memcpy(to, line->bytes.data() + offset, size);
@@ -70,6 +70,20 @@ inline const LineStore::Line* LineStore::find(std::uint64_t address) const {
   return page.lines + count(page.present & (bit - 1));
 }
 
+inline const LineStore::Line* LineStore::known_or_find(std::uint64_t address) const {
+  const std::uint64_t number = address / kLineBytes;
+  const Known& known = known_[place_of(number)];
+  return known.number == number ? known.line : find(address);
+}
+
+void LineStore::expect(std::uint64_t address) {
+  if (address >= limit_) return;
+  const std::uint64_t number = address / kLineBytes;
+  const Line* line = find(address);
+  if (line) __builtin_prefetch(line);
+  known_[place_of(number)] = {number, line};
+}
+
 LineStore::Line* LineStore::take(unsigned order) {
   if (auto& free = free_[order]; !free.empty()) {
     Line* run = free.back();
@@ -87,6 +101,7 @@ LineStore::Line* LineStore::take(unsigned order) {
 }
 
 LineStore::Line& LineStore::make(std::uint64_t address) {
+  known_.fill({});  // others of the page may move
   auto& part = (*directory_)[part_of(address)];
   if (!part) {
     part = std::make_unique<Part>();
@@ -119,18 +134,22 @@ LineStore::Line& LineStore::make(std::uint64_t address) {
 }
 
 bool LineStore::read(std::uint64_t address, std::span<std::uint8_t> bytes) {
-  std::uint8_t* to = bytes.data();
-  std::size_t left = bytes.size();
-  if (address > limit_ || left > limit_ - address) return false;
-  while (left != 0) {
-    const std::size_t offset = address % kLineBytes;
-    const std::size_t here = std::min(left, kLineBytes - offset);
-    copy(to, find(address), offset, here);
-    to += here;
-    address += here;
-    left -= here;
-  }
+  if (address > limit_ || bytes.size() > limit_ - address) return false;
+  const std::size_t offset = address % kLineBytes;
+  if (offset + bytes.size() <= kLineBytes)
+    copy(bytes.data(), known_or_find(address), offset, bytes.size());
+  else
+    read_lines(address, bytes);
   return true;
+}
+
+void LineStore::read_lines(std::uint64_t address, std::span<std::uint8_t> bytes) const {
+  for (std::size_t done = 0; done < bytes.size();) {
+    const std::size_t offset = (address + done) % kLineBytes;
+    const std::size_t here = std::min(bytes.size() - done, kLineBytes - offset);
+    copy(bytes.data() + done, find(address + done), offset, here);
+    done += here;
+  }
 }
 
 bool LineStore::write(std::uint64_t address, std::span<const std::uint8_t> bytes) {
@@ -139,7 +158,7 @@ bool LineStore::write(std::uint64_t address, std::span<const std::uint8_t> bytes
     const std::size_t offset = (address + done) % kLineBytes;
     const std::size_t here = std::min(bytes.size() - done, kLineBytes - offset);
     const std::uint8_t* from = bytes.data() + done;
-    if (auto* line = const_cast<Line*>(find(address + done)))
+    if (auto* line = const_cast<Line*>(known_or_find(address + done)))
       std::memcpy(line->bytes.data() + offset, from, here);
     else if (!is_zero(from, here))
       std::memcpy(make(address + done).bytes.data() + offset, from, here);

@@ -26,6 +26,9 @@ class LineStore final : public MemoryPort {
   [[nodiscard]] bool read(std::uint64_t address, std::span<std::uint8_t> bytes) override;
   [[nodiscard]] bool write(std::uint64_t address, std::span<const std::uint8_t> bytes) override;
 
+  /// The next read of the line finds it without going through the directory.
+  void expect(std::uint64_t address) override;
+
   /// One aligned 8-byte word. REQUIRES: it lies within.
   std::uint64_t word(std::uint64_t address) const;
   void set_word(std::uint64_t address, std::uint64_t value);
@@ -48,12 +51,23 @@ class LineStore final : public MemoryPort {
   using Part = std::array<std::unique_ptr<Region>, 1u << 15>;             // 64 GB
   using Directory = std::array<std::unique_ptr<Part>, 1u << 16>;          // all
 
+  /// Where an expected line lies, nullptr when it is not kept.
+  struct Known {
+    std::uint64_t number = ~0ull;
+    const Line* line = nullptr;
+  };
+  static constexpr unsigned kKnown = 32;
+
+  static std::size_t place_of(std::uint64_t number) { return (number ^ number >> 6) % kKnown; }
   const Line* find(std::uint64_t address) const;
+  const Line* known_or_find(std::uint64_t address) const;
+  void read_lines(std::uint64_t address, std::span<std::uint8_t> bytes) const;
   Line& make(std::uint64_t address);
   Line* take(unsigned order);
 
   std::uint64_t limit_;
   std::unique_ptr<Directory> directory_ = std::make_unique<Directory>();
+  std::array<Known, kKnown> known_{};
   std::vector<std::unique_ptr<Line[]>> blocks_;
   std::size_t used_in_block_ = 0;
   std::array<std::vector<Line*>, 7> free_;  ///< runs of 1 << order lines

@@ -12,12 +12,43 @@
 #endif
 
 namespace iovirt::memory {
+namespace {
+
+/// Halves of words, the lower one first.
+constexpr std::uint32_t half(const std::uint32_t* words, unsigned i) { return words[i / 2] >> 16 * (i % 2) & 0xffff; }
+constexpr void set_half(std::uint32_t* words, unsigned i, std::uint32_t value) {
+  const unsigned shift = 16 * (i % 2);
+  words[i / 2] = (words[i / 2] & ~(0xffffu << shift)) | value << shift;
+}
+
+constexpr std::uint32_t first_ways(unsigned ways) { return ~0u >> (32 - ways); }
+
+/// Which of the 32 halves of a block equal `wanted`, a bit each.
+std::uint32_t equal_halves(const std::uint32_t* block, std::uint32_t wanted) {
+#ifdef __SSE2__
+  const __m128i all = _mm_set1_epi16(static_cast<short>(wanted));
+  const auto* eights = reinterpret_cast<const __m128i*>(block);
+  const auto sixteen = [&](unsigned i) {
+    const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(eights + i), all), high = _mm_cmpeq_epi16(_mm_load_si128(eights + i + 1), all);
+    return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
+  };
+  return sixteen(0) | sixteen(2) << 16;
+#else
+  std::uint32_t equal = 0;
+  for (unsigned i = 0; i < 32; ++i) equal |= static_cast<std::uint32_t>(half(block, i) == wanted) << i;
+  return equal;
+#endif
+}
+
+}  // namespace
 
 Llc::Llc(std::uint64_t bytes, unsigned ways, unsigned ddio_ways)
     : sets_(static_cast<unsigned>(bytes / kLineBytes / ways)), ways_(ways), ddio_ways_(ddio_ways) {
   assert(ways >= 1 && ways <= 32 && ddio_ways <= ways && sets_ >= 1);
   shift_ = std::has_single_bit(sets_) ? static_cast<unsigned>(std::countr_zero(sets_)) : kNone;
-  blocks_per_set_ = (2 * ways_ + 1 + 15) / 16;
+  used_at_ = kBlockWords + (ways_ + 1) / 2;
+  dirty_at_ = ways_ < 2 * kBlockWords - 1 ? kBlockWords - 1 : used_at_ + ways_;
+  blocks_per_set_ = (std::max(used_at_ + ways_, dirty_at_ + 1) + kBlockWords - 1) / kBlockWords;
   blocks_.resize(sets_ * blocks_per_set_);
   clear();
 }
@@ -28,20 +59,22 @@ Llc::Place Llc::place(std::uint64_t address) const {
   return {static_cast<std::uint32_t>(line % sets_), static_cast<std::uint32_t>(line / sets_)};
 }
 
-unsigned Llc::find(Place at) const {
-  const std::uint32_t* tags = this->tags(at.set);
-  unsigned way = 0;
-#ifdef __SSE2__  // most lookups go through all ways
-  const __m128i wanted = _mm_set1_epi32(static_cast<int>(at.tag));
-  for (; way + 4 <= ways_; way += 4) {
-    const __m128i here = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tags + way));
-    const int found = _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(here, wanted)));
-    if (found != 0) return way + static_cast<unsigned>(std::countr_zero(static_cast<unsigned>(found)));
-  }
-#endif
-  for (; way < ways_; ++way)
-    if (tags[way] == at.tag) return way;
-  return kNone;
+/// Those of `ways` that hold `tag`, a bit each.
+inline std::uint32_t Llc::holding(const std::uint32_t* set, std::uint32_t tag, std::uint32_t ways) const {
+  ways &= equal_halves(set, tag & 0xffff);
+  for (std::uint32_t left = ways; left != 0; left &= left - 1)
+    if (half(set + kBlockWords, static_cast<unsigned>(std::countr_zero(left))) != tag >> 16) ways &= ~(left & (0 - left));
+  return ways;
+}
+
+inline unsigned Llc::find(Place at) const {
+  const std::uint32_t ways = holding(words(at.set), at.tag, first_ways(ways_));
+  return ways == 0 ? kNone : static_cast<unsigned>(std::countr_zero(ways));
+}
+
+void Llc::put(std::uint32_t* set, unsigned way, std::uint32_t tag) {
+  set_half(set, way, tag & 0xffff);
+  set_half(set + kBlockWords, way, tag >> 16);
 }
 
 void Llc::touch(Place at, unsigned way, bool write) {
@@ -50,26 +83,26 @@ void Llc::touch(Place at, unsigned way, bool write) {
 }
 
 Llc::Outcome Llc::fill(Place at, unsigned ways, bool write) {
-  std::uint32_t* const tags = this->tags(at.set);
+  std::uint32_t* const set = words(at.set);
   const std::uint32_t* const used = this->used(at.set);
-  unsigned victim = 0;
-  std::uint32_t oldest = 0;
-  for (unsigned way = 0; way < ways; ++way) {
-    if (tags[way] == kInvalid) {
-      victim = way;
-      break;
-    }
-    const std::uint32_t age = clock_ - used[way];
-    if (age >= oldest) {
-      oldest = age;
-      victim = way;
-    }
-  }
-  const std::uint32_t bit = 1u << victim;
+  const std::uint32_t free = holding(set, kInvalid, first_ways(ways));
   std::uint32_t& dirty = this->dirty(at.set);
-  const bool wrote_back = tags[victim] != kInvalid && (dirty & bit) != 0;
-  tags[victim] = at.tag;
-  dirty &= ~bit;
+  unsigned victim = 0;
+  bool wrote_back = false;
+  if (free != 0) {
+    victim = static_cast<unsigned>(std::countr_zero(free));
+  } else {
+    std::uint32_t oldest = 0;
+    for (unsigned way = 0; way < ways; ++way) {
+      const std::uint32_t age = clock_ - used[way];
+      const bool older = age >= oldest;
+      oldest = older ? age : oldest;
+      victim = older ? way : victim;
+    }
+    wrote_back = (dirty & 1u << victim) != 0;
+  }
+  put(set, victim, at.tag);
+  dirty &= ~(1u << victim);
   touch(at, victim, write);
   return {false, wrote_back};
 }
@@ -87,7 +120,7 @@ Llc::Outcome Llc::device_write(std::uint64_t address) {
   const unsigned way = find(at);
   if (ddio_ways_ == 0) {
     if (way == kNone) return {false, true};
-    tags(at.set)[way] = kInvalid;
+    put(words(at.set), way, kInvalid);
     dirty(at.set) &= ~(1u << way);
     return {true, true};
   }
@@ -108,8 +141,8 @@ bool Llc::contains(std::uint64_t address) const { return find(place(address)) !=
 
 void Llc::clear() {
   for (std::uint32_t set = 0; set < sets_; ++set) {
-    std::fill_n(tags(set), ways_, kInvalid);
-    std::fill_n(used(set), ways_, 0);
+    std::fill_n(words(set), used_at_, kInvalid);
+    std::fill_n(words(set) + used_at_, ways_, 0);
     dirty(set) = 0;
   }
 }

@@ -37,27 +37,32 @@ class Llc {
  private:
   static constexpr std::uint32_t kInvalid = 0xffff'ffff;
   static constexpr unsigned kNone = ~0u;
+  static constexpr unsigned kBlockWords = 16;
 
   struct Place {
     std::uint32_t set, tag;
   };
   Place place(std::uint64_t address) const;
   unsigned find(Place at) const;
+  std::uint32_t holding(const std::uint32_t* set, std::uint32_t tag, std::uint32_t ways) const;
+  void put(std::uint32_t* set, unsigned way, std::uint32_t tag);
   void touch(Place at, unsigned way, bool write);
   Outcome fill(Place at, unsigned ways, bool write);
 
-  // Of a set, side by side, since a simulated cache is larger than the host's: a tag (line / sets) a way, when it was last
-  // used a way, and which are dirty, a bit a way.
+  // Of a set, side by side, since a simulated cache is larger than the host's. A tag (line / sets) is in two halves: a
+  // lookup that misses needs no more than the lower ones, which lie in one block with the ways that are dirty, a bit each.
+  // Then the upper halves, and when each way was last used.
   struct alignas(64) Block {
-    std::uint32_t words[16];
+    std::uint32_t words[kBlockWords];
   };
-  std::uint32_t* tags(std::uint32_t set) { return blocks_[std::size_t{set} * blocks_per_set_].words; }
-  const std::uint32_t* tags(std::uint32_t set) const { return blocks_[std::size_t{set} * blocks_per_set_].words; }
-  std::uint32_t* used(std::uint32_t set) { return tags(set) + ways_; }
-  std::uint32_t& dirty(std::uint32_t set) { return tags(set)[2 * ways_]; }
+  std::uint32_t* words(std::uint32_t set) { return blocks_[std::size_t{set} * blocks_per_set_].words; }
+  const std::uint32_t* words(std::uint32_t set) const { return blocks_[std::size_t{set} * blocks_per_set_].words; }
+  std::uint32_t* used(std::uint32_t set) { return words(set) + used_at_; }
+  std::uint32_t& dirty(std::uint32_t set) { return words(set)[dirty_at_]; }
 
   unsigned sets_, ways_, ddio_ways_;
   unsigned shift_;  // log2 of sets_, or kNone
+  unsigned used_at_, dirty_at_;
   std::size_t blocks_per_set_;
   std::vector<Block> blocks_;
   std::uint32_t clock_ = 0;

@@ -59,7 +59,7 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
 }
 
 /// When the channel begins to serve it. Channels take turns with their refreshes.
-Ps Memory::claim_channel(std::uint64_t line, Ps now) {
+[[gnu::always_inline]] inline Ps Memory::claim_channel(std::uint64_t line, Ps now) {
   TimedResource& channel = channel_of(line);
   if (refresh_interval_ != 0) {
     const Ps start = std::max(now, channel.free_at());
@@ -70,7 +70,7 @@ Ps Memory::claim_channel(std::uint64_t line, Ps now) {
   return channel.claim(now, line_time_);
 }
 
-Ps Memory::fetch(std::uint64_t line, Ps now) { return claim_channel(line, now) + dram_latency_; }
+[[gnu::always_inline]] inline Ps Memory::fetch(std::uint64_t line, Ps now) { return claim_channel(line, now) + dram_latency_; }
 
 Ps Memory::write_back(std::uint64_t line, Ps now) {
   // Buffered: whoever caused it waits only when the channel's buffer is full.
@@ -80,7 +80,7 @@ Ps Memory::write_back(std::uint64_t line, Ps now) {
   return channel.free_at() > now + backlog_ ? channel.free_at() - backlog_ : now;
 }
 
-Ps Memory::device_read(std::uint64_t address, std::uint64_t bytes, Ps now, bool exclusive) {
+[[gnu::always_inline]] inline Ps Memory::device_read(std::uint64_t address, std::uint64_t bytes, Ps now, bool exclusive) {
   Ps done = now;
   const std::uint64_t end = end_line(address, bytes);
   for (std::uint64_t line = first_line(address); line < end; ++line) {
@@ -97,7 +97,7 @@ Ps Memory::device_read(std::uint64_t address, std::uint64_t bytes, Ps now, bool 
   return done + device_latency_;
 }
 
-Ps Memory::device_write(std::uint64_t address, std::uint64_t bytes, Ps now) {
+[[gnu::always_inline]] inline Ps Memory::device_write(std::uint64_t address, std::uint64_t bytes, Ps now) {
   Ps done = now;
   for (std::uint64_t line = first_line(address); line < end_line(address, bytes); ++line) {
     const Llc::Outcome outcome = llc_.device_write(line * kLineBytes);
@@ -134,6 +134,27 @@ Ps Memory::cpu_access(std::uint64_t address, std::uint64_t bytes, bool write) {
   return total;
 }
 
+[[gnu::always_inline]] inline void Memory::serve(std::uint32_t id, tlm::tlm_generic_payload& payload, Ps now) {
+  const std::uint64_t address = payload.get_address();
+  const std::uint64_t bytes = payload.get_data_length();
+  const auto* ext = payload.get_extension<sim::RequesterExtension>();
+  if (ext && ext->ledger) id |= kLedger;
+  const Ps hit = now + device_latency_;
+  Ps commit = hit;
+  const bool write = payload.is_write();
+  if (write) {
+    ++counters_.device_writes;
+    commit = contains(address, bytes) ? device_write(address, bytes, now) : std::max(hit, last_write_commit_);
+    last_write_commit_ = commit;
+  } else {
+    ++counters_.device_reads;
+    if (contains(address, bytes)) commit = device_read(address, bytes, now, ext && ext->exclusive);
+  }
+  if (store_) store_->expect(address);
+  sim::Lane& lane = commit == hit ? hits_ : write ? writes_ : misses_;
+  lane.post(commit, id, reinterpret_cast<std::uintptr_t>(&payload));
+}
+
 tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
   if (phase != tlm::BEGIN_REQ) return tlm::TLM_COMPLETED;
   const Ps now = queue_.now();
@@ -152,26 +173,6 @@ tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tl
   return tlm::TLM_UPDATED;
 }
 
-void Memory::serve(std::uint32_t id, tlm::tlm_generic_payload& payload, Ps now) {
-  const std::uint64_t address = payload.get_address();
-  const std::uint64_t bytes = payload.get_data_length();
-  const auto* ext = payload.get_extension<sim::RequesterExtension>();
-  if (ext && ext->ledger) id |= kLedger;
-  const Ps hit = now + device_latency_;
-  Ps commit = hit;
-  const bool write = payload.is_write();
-  if (write) {
-    ++counters_.device_writes;
-    commit = contains(address, bytes) ? device_write(address, bytes, now) : std::max(hit, last_write_commit_);
-    last_write_commit_ = commit;
-  } else {
-    ++counters_.device_reads;
-    if (contains(address, bytes)) commit = device_read(address, bytes, now, ext && ext->exclusive);
-  }
-  sim::Lane& lane = commit == hit ? hits_ : write ? writes_ : misses_;
-  lane.post(commit, id, reinterpret_cast<std::uintptr_t>(&payload));
-}
-
 void Memory::fire(std::uint32_t what, std::uint64_t arg) {
   auto& payload = *reinterpret_cast<tlm::tlm_generic_payload*>(static_cast<std::uintptr_t>(arg));
   if (what & kTurn) return serve(what & ~kTurn, payload, queue_.now());
@@ -187,24 +188,26 @@ void Memory::fire(std::uint32_t what, std::uint64_t arg) {
   } else if (store_) {
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
   } else {
-    const bool write = payload.is_write();
-    if (write)
+    if (payload.is_write())
       std::memcpy(ram_.data() + address, payload.get_data_ptr(), bytes);
     else
       std::memcpy(payload.get_data_ptr(), ram_.data() + address, bytes);
-    if (ext && ext->first) {
-      if (write && ext->packet != 0) {
-        ext->ledger->place(address, ext->packet);
-      } else if (!write && ext->packet == 0) {
-        if (const PacketId found = ext->ledger->at(address); found != 0) ext->claim(found);
-      }
-    }
+    if (ext && ext->first) note_packet(payload, *ext);
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
   }
   if (ext) ext->mark(Stage::memory, queue_.now());
   tlm::tlm_phase phase = tlm::BEGIN_RESP;
   sc_core::sc_time delay = queue_.delay();
   dma_in[static_cast<int>(what & ~kLedger)]->nb_transport_bw(payload, phase, delay);
+}
+
+/// Which packet's bytes lie where.
+void Memory::note_packet(const tlm::tlm_generic_payload& payload, sim::RequesterExtension& ext) {
+  if (payload.is_write() && ext.packet != 0) {
+    ext.ledger->place(payload.get_address(), ext.packet);
+  } else if (!payload.is_write() && ext.packet == 0) {
+    if (const PacketId found = ext.ledger->at(payload.get_address()); found != 0) ext.claim(found);
+  }
 }
 
 bool Memory::move(tlm::tlm_generic_payload& payload) {

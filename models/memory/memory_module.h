@@ -55,6 +55,7 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   bool direct(int id, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   unsigned debug(int id, tlm::tlm_generic_payload& payload);
   bool move(tlm::tlm_generic_payload& payload);
+  static void note_packet(const tlm::tlm_generic_payload& payload, sim::RequesterExtension& ext);
   void fire(std::uint32_t what, std::uint64_t arg) override;
 
   void serve(std::uint32_t id, tlm::tlm_generic_payload& payload, Ps now);

@@ -88,8 +88,8 @@ class AccessTrace {
 
  private:
   static bool plausible(const AccessRecord& record) { return record.address + (record.bytes - 1) >= record.address; }
-  bool next_line(AccessRecord& record);
-  [[noreturn]] void refuse_record(const AccessRecord& record);
+  [[gnu::noinline]] bool next_line(AccessRecord& record);
+  [[noreturn, gnu::cold]] void refuse_record(const AccessRecord& record);
   void open_contents(int file);
 
   std::string path_;

@@ -4,6 +4,7 @@
 // Before time starts: every page a requester touches gets a place in its own domain.
 
 #include <algorithm>
+#include <bit>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,7 @@ bool map_trace(AccessTrace& trace, const TranslateConfig& config, TenantTables& 
   constexpr unsigned kFirstStageBits = 47;  // the lower canonical half
   const iommu::Config& iommu = config.machine.iommu;
   const std::uint64_t page_bytes = config.translate.page_bytes.bytes();
+  const int page_shift = std::countr_zero(page_bytes);
   const unsigned bits = std::min(iommu.guest_address_bits, 12 + 9 * config.translate.levels);
   AccessRecord record;
   trace.rewind();
@@ -42,8 +44,8 @@ bool map_trace(AccessTrace& trace, const TranslateConfig& config, TenantTables& 
     const std::uint32_t pasid = first_stage ? record.pasid : 0;
     try {
       tables.map(record.requester, record.address, pasid);
-      for (std::uint64_t page = record.address / page_bytes + 1; page <= last / page_bytes; ++page)
-        tables.map(record.requester, page * page_bytes, pasid);
+      for (std::uint64_t page = (record.address >> page_shift) + 1; page <= last >> page_shift; ++page)
+        tables.map(record.requester, page << page_shift, pasid);
     } catch (const std::length_error& error) {
       trace.fail("requester", requester_name(record.requester), fmt::format("a smaller trace: {}", error.what()));
     }

@@ -70,15 +70,17 @@ void TracePlayer::pump() {
   pumping_ = false;
 }
 
+void TracePlayer::add_request() {
+  Request& request = requests_.emplace_back(static_cast<tlm::tlm_mm_interface*>(this));
+  request.set_extension(&request.extension);
+  request.set_data_ptr(data_.data());
+  idle_ = &request;
+}
+
 void TracePlayer::send() {
-  if (idle_.empty()) {
-    Request& request = requests_.emplace_back(static_cast<tlm::tlm_mm_interface*>(this));
-    request.set_extension(&request.extension);
-    request.set_data_ptr(data_.data());
-    idle_.push_back(&request);
-  }
-  Request& payload = *idle_.back();
-  idle_.pop_back();
+  if (!idle_) add_request();
+  Request& payload = *idle_;
+  idle_ = payload.next_idle;
   const auto bytes = static_cast<unsigned>(std::min<std::uint64_t>(record_.bytes, kPage - record_.address % kPage));
   payload.set_command(record_.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
   payload.set_address(record_.address);
@@ -132,7 +134,11 @@ void TracePlayer::complete(Payload& payload) {
   payload.release();
 }
 
-void TracePlayer::free(Payload* payload) { idle_.push_back(static_cast<Request*>(payload)); }
+void TracePlayer::free(Payload* payload) {
+  Request& request = static_cast<Request&>(*payload);
+  request.next_idle = idle_;
+  idle_ = &request;
+}
 
 tlm::tlm_sync_enum TracePlayer::interrupted(Payload& payload, tlm::tlm_phase&, sc_core::sc_time&) {
   payload.set_response_status(tlm::TLM_OK_RESPONSE);

@@ -57,6 +57,7 @@ class TracePlayer : public sc_core::sc_module, private sim::Actor, private tlm::
     sim::RequesterExtension extension;
     Ps due = 0;
     std::uint32_t tenant = 0;
+    Request* next_idle = nullptr;
   };
 
   void start_of_simulation() override;
@@ -65,6 +66,7 @@ class TracePlayer : public sc_core::sc_module, private sim::Actor, private tlm::
   void write_register(std::uint32_t offset, std::uint64_t value, unsigned bytes);
   void next_record();
   void pump();
+  [[gnu::noinline]] void add_request();
   void send();
   tlm::tlm_sync_enum answered(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   tlm::tlm_sync_enum interrupted(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
@@ -76,7 +78,7 @@ class TracePlayer : public sc_core::sc_module, private sim::Actor, private tlm::
   const std::uint32_t outstanding_;
   std::vector<unsigned char> data_;  ///< what all requests carry and bring: nobody looks at it
   std::deque<Request> requests_;
-  std::vector<Request*> idle_;
+  Request* idle_ = nullptr;
   std::vector<Tenant> results_;
 
   AccessRecord record_;  ///< what is left of the next one

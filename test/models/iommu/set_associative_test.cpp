@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
+#include <algorithm>
+#include <random>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "models/iommu/set_associative.h"
 #include "test/support/catch.h"
@@ -99,4 +103,60 @@ TEST_CASE("partitions by sets and by ways hold apart what has the same tag") {
     cache.erase_if([](std::uint64_t tag, int) { return tag == 3; });
     REQUIRE(cache.find(3, 3, any, 0) == nullptr);
   }
+}
+
+namespace {
+
+/// One set, as a list with the least recently used, or first in, at its front.
+struct NaiveSet {
+  std::size_t ways;
+  Replacement replacement;
+  std::vector<std::pair<std::uint64_t, int>> entries;
+
+  const int* find(std::uint64_t tag) {
+    for (auto at = entries.begin(); at != entries.end(); ++at)
+      if (at->first == tag) {
+        if (replacement == Replacement::lru) std::rotate(at, at + 1, entries.end());
+        return replacement == Replacement::lru ? &entries.back().second : &at->second;
+      }
+    return nullptr;
+  }
+  void insert(std::uint64_t tag, int value) {
+    std::erase_if(entries, [&](const auto& entry) { return entry.first == tag; });
+    if (entries.size() == ways) entries.erase(entries.begin());
+    entries.emplace_back(tag, value);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a set of any number of ways agrees with a list of its entries, tags that look alike included") {
+  const unsigned seed = 20'261;
+  INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  for (const auto replacement : {Replacement::lru, Replacement::fifo})
+    for (const std::uint32_t ways : {1u, 2u, 3u, 4u, 6u, 8u, 16u, 20u, 32u, 33u, 70u}) {
+      SetAssociative<int> cache({2 * ways, ways, replacement});
+      NaiveSet naive[] = {{ways, replacement, {}}, {ways, replacement, {}}};
+      const auto some_tag = [&] {
+        const std::uint64_t n = random() % (ways + ways / 2 + 2) + 1;
+        return random() % 2 ? n : n << 31 | n >> 1;
+      };
+      for (int step = 0; step < 3000; ++step) {
+        const std::uint64_t tag = some_tag(), set = random() % 2;
+        if (random() % 2) {
+          cache.insert(tag, set, step);
+          naive[set].insert(tag, step);
+        } else if (random() % 16 == 0) {
+          cache.erase(tag, set);
+          std::erase_if(naive[set].entries, [&](const auto& entry) { return entry.first == tag; });
+        } else {
+          const int* expected = naive[set].find(tag);
+          const int* found = cache.find(tag, set);
+          REQUIRE((found == nullptr) == (expected == nullptr));
+          if (found) REQUIRE(*found == *expected);
+        }
+        REQUIRE(cache.used() == naive[0].entries.size() + naive[1].entries.size());
+      }
+    }
 }
