@@ -12,9 +12,9 @@ ActivityLog::ActivityLog() { ring_.reserve(64); }
 void ActivityLog::begin(Activity activity) {
   const std::size_t slot = appended_ % kHistory;
   if (slot >= ring_.size())
-    ring_.push_back({end_, activity});
+    ring_.emplace_back(end_, activity);
   else
-    ring_[slot] = {end_, activity};
+    ring_[slot] = Segment(end_, activity);
   if (appended_ % kStride == 0) {
     const std::size_t place = slot / kStride;
     if (place >= totals_before_.size())
@@ -29,11 +29,11 @@ void ActivityLog::take_back(Ps at, std::vector<Piece>& taken) {
   taken.clear();
   while (appended_ != oldest_ && end_ > at) {
     const Segment last = newest();
-    const Ps from = std::max(last.begin, at);
-    taken.push_back({last.activity, end_ - from});
-    totals_[static_cast<std::size_t>(last.activity)] -= end_ - from;
+    const Ps from = std::max(last.begin(), at);
+    taken.push_back({last.activity(), end_ - from});
+    totals_[static_cast<std::size_t>(last.activity())] -= end_ - from;
     end_ = from;
-    if (last.begin < at) break;
+    if (last.begin() < at) break;
     --appended_;
   }
   std::reverse(taken.begin(), taken.end());
@@ -77,25 +77,25 @@ std::array<Ps, kActivities> ActivityLog::totals_until(Ps time) const {
 // Packets that wait in line ask for times a little after the last one that was asked for. Other questions are about the recent
 // past, or about all there is: doubling steps back from the newest, then a binary search.
 std::uint64_t ActivityLog::find(Ps time) const {
-  if (found_ >= oldest_ && found_ < appended_ && segment(found_).begin <= time) {
+  if (found_ >= oldest_ && found_ < appended_ && segment(found_).begin() <= time) {
     constexpr std::uint64_t kAfter = 8;
     for (const std::uint64_t end = std::min(found_ + kAfter, appended_); found_ < end; ++found_)
-      if (found_ + 1 == appended_ || time < segment(found_ + 1).begin) return found_;
+      if (found_ + 1 == appended_ || time < segment(found_ + 1).begin()) return found_;
   }
   return found_ = search(time);
 }
 
 std::uint64_t ActivityLog::search(Ps time) const {
-  if (appended_ - oldest_ > 1 && time < segment(oldest_ + 1).begin) return oldest_;
+  if (appended_ - oldest_ > 1 && time < segment(oldest_ + 1).begin()) return oldest_;
   std::uint64_t high = appended_;  // the last segment with begin <= time lies in [low, high)
   std::uint64_t low = appended_ - 1;
-  for (std::uint64_t step = 1; low > oldest_ && segment(low).begin > time; step *= 2) {
+  for (std::uint64_t step = 1; low > oldest_ && segment(low).begin() > time; step *= 2) {
     high = low;
     low = low - oldest_ > step ? low - step : oldest_;
   }
   while (high - low > 1) {
     const std::uint64_t middle = low + (high - low) / 2;
-    (segment(middle).begin <= time ? low : high) = middle;
+    (segment(middle).begin() <= time ? low : high) = middle;
   }
   return low;
 }
@@ -106,12 +106,12 @@ ActivityLog::Totals ActivityLog::totals_at(Ps time) const {
   const std::uint64_t kept = (number / kStride + 1) * kStride;
   std::uint64_t next = std::min(kept, appended_);
   Totals totals = kept < appended_ ? totals_before_[kept % kHistory / kStride] : totals_;
-  Ps end = kept < appended_ ? segment(kept).begin : std::max(end_, time);
-  if (next == appended_ && time > end_) totals[static_cast<std::size_t>(newest().activity)] += time - end_;
+  Ps end = kept < appended_ ? segment(kept).begin() : std::max(end_, time);
+  if (next == appended_ && time > end_) totals[static_cast<std::size_t>(newest().activity())] += time - end_;
   while (next-- != number) {
     const Segment& from = segment(next);
-    const Ps begin = std::max(from.begin, time);
-    totals[static_cast<std::size_t>(from.activity)] -= end - begin;
+    const Ps begin = std::max(from.begin(), time);
+    totals[static_cast<std::size_t>(from.activity())] -= end - begin;
     end = begin;
   }
   return totals;
@@ -119,7 +119,7 @@ ActivityLog::Totals ActivityLog::totals_at(Ps time) const {
 
 void ActivityLog::split(Ps from, Ps to, std::array<Ps, kStages>& stages) const {
   if (to <= from) return;
-  const Ps known = appended_ == oldest_ ? to : segment(oldest_).begin;
+  const Ps known = appended_ == oldest_ ? to : segment(oldest_).begin();
   if (from < known) {
     const Ps lost = std::min(known, to) - from;
     stages[static_cast<std::size_t>(Stage::sched)] += lost;
@@ -129,11 +129,11 @@ void ActivityLog::split(Ps from, Ps to, std::array<Ps, kStages>& stages) const {
   // Most packets have waited through a few segments only.
   constexpr std::uint64_t kFew = 2 * kStride;
   const std::uint64_t stop = appended_ - oldest_ > kFew ? (appended_ - kFew / 2) / kStride * kStride : oldest_;
-  for (std::uint64_t number = appended_; number != stop && from >= segment(stop).begin;) {
+  for (std::uint64_t number = appended_; number != stop && from >= segment(stop).begin();) {
     const Segment& last = segment(--number);
-    if (last.begin >= to) continue;
-    const Ps begin = std::max(last.begin, from);
-    stages[static_cast<std::size_t>(stage_of(last.activity))] += to - begin;
+    if (last.begin() >= to) continue;
+    const Ps begin = std::max(last.begin(), from);
+    stages[static_cast<std::size_t>(stage_of(last.activity()))] += to - begin;
     to = begin;
     if (to == from) return;
   }

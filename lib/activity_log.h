@@ -23,7 +23,7 @@ class ActivityLog {
   /// The core was busy with `activity` from end() for `duration`.
   void append(Activity activity, Ps duration) {
     if (duration == 0) return;
-    if (appended_ == oldest_ || newest().activity != activity) begin(activity);
+    if (appended_ == oldest_ || newest().activity() != activity) begin(activity);
     totals_[static_cast<std::size_t>(activity)] += duration;
     end_ += duration;
   }
@@ -53,13 +53,13 @@ class ActivityLog {
   template <class Each>
   void pieces(Ps from, Ps to, Each&& each) const {
     if (to <= from) return;
-    const Ps known = appended_ == oldest_ ? to : segment(oldest_).begin;
+    const Ps known = appended_ == oldest_ ? to : segment(oldest_).begin();
     if (from < known) each(Activity::sched, from, std::min(known, to));
     from = std::max(from, known);
     if (from >= to) return;
     for (std::uint64_t number = find(from); from < to; ++number) {
-      const Ps end = number + 1 == appended_ ? to : std::min(to, segment(number + 1).begin);
-      if (end > from) each(segment(number).activity, from, end);
+      const Ps end = number + 1 == appended_ ? to : std::min(to, segment(number + 1).begin());
+      if (end > from) each(segment(number).activity(), from, end);
       from = std::max(from, end);
     }
   }
@@ -77,10 +77,18 @@ class ActivityLog {
 
  private:
   using Totals = std::array<Ps, kActivities>;
-  struct Segment {
-    Ps begin;
-    Activity activity;
+  /// Where it begins, and in the low bits its activity: a core's history shall not crowd the host's caches.
+  class Segment {
+   public:
+    Segment() = default;
+    Segment(Ps begin, Activity activity) : packed_(begin << 4 | static_cast<std::uint64_t>(activity)) {}
+    Ps begin() const { return packed_ >> 4; }
+    Activity activity() const { return static_cast<Activity>(packed_ & 15); }
+
+   private:
+    std::uint64_t packed_ = 0;
   };
+  static_assert(kActivities <= 16);
   static constexpr std::uint64_t kStride = 16;  ///< the totals are kept where every so manieth segment begins
 
   void begin(Activity activity);

@@ -7,22 +7,15 @@
 
 namespace iovirt::sim {
 
-TransactionPool::~TransactionPool() {
-  for (auto& payload : all_) payload->clear_extension<RequesterExtension>();
-}
-
 tlm::tlm_generic_payload& TransactionPool::acquire(tlm::tlm_command command, std::uint64_t address, std::size_t bytes) {
   assert(bytes <= kMaxPayloadBytes);
   if (idle_.empty()) {
-    all_.push_back(std::make_unique<tlm::tlm_generic_payload>(this));
-    slots_.push_back(std::make_unique<Slot>());
-    all_.back()->set_extension(&slots_.back()->extension);
-    all_.back()->set_data_ptr(slots_.back()->data.data());
+    all_.push_back(std::make_unique<Transaction>(this));
     idle_.push_back(all_.back().get());
   }
-  tlm::tlm_generic_payload& payload = *idle_.back();
+  Transaction& payload = *idle_.back();
   idle_.pop_back();
-  extension(payload).reset();
+  payload.extension.reset();
   payload.set_command(command);
   payload.set_address(address);
   payload.set_data_length(static_cast<unsigned>(bytes));
@@ -34,6 +27,6 @@ tlm::tlm_generic_payload& TransactionPool::acquire(tlm::tlm_command command, std
   return payload;
 }
 
-void TransactionPool::free(tlm::tlm_generic_payload* payload) { idle_.push_back(payload); }
+void TransactionPool::free(tlm::tlm_generic_payload* payload) { idle_.push_back(static_cast<Transaction*>(payload)); }
 
 }  // namespace iovirt::sim

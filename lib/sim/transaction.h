@@ -110,26 +110,34 @@ struct RequesterExtension : tlm::tlm_extension<RequesterExtension> {
 class TransactionPool : public tlm::tlm_mm_interface {
  public:
   TransactionPool() = default;
-  ~TransactionPool() override;
   TransactionPool(const TransactionPool&) = delete;
   TransactionPool& operator=(const TransactionPool&) = delete;
 
   /// Reference count 1; data pointer and length set, response TLM_INCOMPLETE_RESPONSE, extension at its defaults.
   /// REQUIRES: bytes <= kMaxPayloadBytes. release() gives it back.
   tlm::tlm_generic_payload& acquire(tlm::tlm_command command, std::uint64_t address, std::size_t bytes);
+  /// REQUIRES: it has one.
   static RequesterExtension& extension(tlm::tlm_generic_payload& payload) {
     return *payload.get_extension<RequesterExtension>();
+  }
+  /// The same without a look into the payload's extensions. REQUIRES: the payload came from a TransactionPool.
+  static RequesterExtension& extension_of_ours(tlm::tlm_generic_payload& payload) {
+    return static_cast<Transaction&>(payload).extension;
   }
   void free(tlm::tlm_generic_payload* payload) override;
 
  private:
-  struct Slot {
+  struct Transaction final : tlm::tlm_generic_payload {
+    explicit Transaction(tlm::tlm_mm_interface* pool) : tlm::tlm_generic_payload(pool) {
+      set_extension(&extension);
+      set_data_ptr(data.data());
+    }
+    ~Transaction() override { clear_extension<RequesterExtension>(); }
     RequesterExtension extension;
     std::array<unsigned char, kMaxPayloadBytes> data;
   };
-  std::vector<std::unique_ptr<tlm::tlm_generic_payload>> all_;
-  std::vector<std::unique_ptr<Slot>> slots_;
-  std::vector<tlm::tlm_generic_payload*> idle_;
+  std::vector<std::unique_ptr<Transaction>> all_;
+  std::vector<Transaction*> idle_;
 };
 
 }  // namespace iovirt::sim

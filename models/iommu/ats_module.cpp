@@ -145,7 +145,7 @@ void Iommu::send_to_device(std::uint16_t device, sim::TlpKind kind, std::uint8_t
   if (device_out.size() == 0) return;
   Flight& own = start(Flight::Kind::device_message, tlm::TLM_WRITE_COMMAND, std::uint64_t{device} << 12 | tag, 8);
   std::memcpy(own.payload->get_data_ptr(), &body, sizeof body);
-  auto& extension = sim::TransactionPool::extension(*own.payload);
+  auto& extension = sim::TransactionPool::extension_of_ours(*own.payload);
   extension.kind = kind;
   extension.pasid = pasid;
   device_channel_.send(*own.payload);

@@ -51,7 +51,7 @@ void Iommu::dispatch_interrupt(Flight& flight) {
   if (flight.action == InterruptRemapper::Action::deliver) return deliver(flight);
   Flight& own = start(Flight::Kind::posted_read, tlm::TLM_READ_COMMAND, flight.remapping.descriptor, posted_descriptor::kBytes);
   own.owner = &flight;
-  sim::TransactionPool::extension(*own.payload).exclusive = true;
+  sim::TransactionPool::extension_of_ours(*own.payload).exclusive = true;
   mem_channel_.send(*own.payload);
 }
 
@@ -117,7 +117,7 @@ void Iommu::deliver(Flight& flight) {
   Flight& own = start(Flight::Kind::message, tlm::TLM_WRITE_COMMAND, message.address, 4);
   own.owner = &flight;
   std::memcpy(own.payload->get_data_ptr(), &message.data, 4);
-  auto& extension = sim::TransactionPool::extension(*own.payload);
+  auto& extension = sim::TransactionPool::extension_of_ours(*own.payload);
   extension.kind = sim::TlpKind::interrupt;
   if (auto* upstream = flight.payload->get_extension<sim::RequesterExtension>()) {
     upstream->mark(Stage::iommu, queue_.now());
@@ -132,7 +132,7 @@ void Iommu::flush_events() {
   while (const auto message = unit_.take_event()) {
     Flight& own = start(Flight::Kind::event, tlm::TLM_WRITE_COMMAND, message->address, 4);
     std::memcpy(own.payload->get_data_ptr(), &message->data, 4);
-    sim::TransactionPool::extension(*own.payload).kind = sim::TlpKind::interrupt;
+    sim::TransactionPool::extension_of_ours(*own.payload).kind = sim::TlpKind::interrupt;
     interrupt_channel_.send(*own.payload);
   }
 }

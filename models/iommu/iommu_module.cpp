@@ -151,7 +151,7 @@ tlm::tlm_sync_enum Iommu::device_bw(Payload& payload, tlm::tlm_phase& phase, sc_
 
 Flight& Iommu::start(Flight::Kind kind, tlm::tlm_command command, std::uint64_t address, unsigned bytes) {
   Payload& payload = pool_.acquire(command, address, bytes);
-  Flight& flight = flights_.acquire(kind, payload, &sim::TransactionPool::extension(payload));
+  Flight& flight = flights_.acquire(kind, payload, &sim::TransactionPool::extension_of_ours(payload));
   flight.attach();
   return flight;
 }

@@ -252,7 +252,7 @@ void Endpoint::send_message(unsigned index, const Msix::Message& message, Notice
   if (ledger_) ledger_->notice_fired(notice, now());
   auto& payload = pool_.acquire(tlm::TLM_WRITE_COMMAND, message.address, 4);
   std::memcpy(payload.get_data_ptr(), &message.data, 4);
-  auto& ext = sim::TransactionPool::extension(payload);
+  auto& ext = sim::TransactionPool::extension_of_ours(payload);
   ext.tag = kMessageTag;
   ext.ledger = ledger_;
   ext.notice = notice;
@@ -321,7 +321,7 @@ void Endpoint::issue_reads() {
     Transfer& t = transfers_[slot];
     const unsigned piece = next_piece(t.address + t.issued, t.bytes - t.issued, read_limit(t.bytes));
     auto& payload = pool_.acquire(tlm::TLM_READ_COMMAND, t.address + t.issued, piece);
-    auto& ext = sim::TransactionPool::extension(payload);
+    auto& ext = sim::TransactionPool::extension_of_ours(payload);
     ext.tag = slot | static_cast<std::uint64_t>(t.issued) << 32;
     ext.ledger = ledger_;
     ext.packet = t.packet.packet;
@@ -352,7 +352,7 @@ void Endpoint::dma_write(unsigned index, std::uint64_t address, std::span<const 
     const unsigned piece = next_piece(address + sent, size - sent, mps);
     auto& payload = pool_.acquire(tlm::TLM_WRITE_COMMAND, address + sent, piece);
     std::memcpy(payload.get_data_ptr(), bytes.data() + sent, piece);
-    auto& ext = sim::TransactionPool::extension(payload);
+    auto& ext = sim::TransactionPool::extension_of_ours(payload);
     ext.tag = slot | static_cast<std::uint64_t>(sent) << 32;
     ext.ledger = ledger_;
     ext.packet = packet.packet;
@@ -367,7 +367,7 @@ void Endpoint::dma_write(unsigned index, std::uint64_t address, std::span<const 
 
 tlm::tlm_sync_enum Endpoint::completed(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
   if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
-  const auto& ext = sim::TransactionPool::extension(payload);
+  const auto& ext = sim::TransactionPool::extension_of_ours(payload);
   if (ext.tag == kMessageTag) {
     payload.release();
     return tlm::TLM_COMPLETED;

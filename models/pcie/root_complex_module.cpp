@@ -370,7 +370,7 @@ void RootComplex::to_chipset(std::uint32_t slot) {
   const std::size_t bytes = payload.get_data_length();
   auto& onward = pool_.acquire(payload.get_command(), payload.get_address() - config_.chipset_base, bytes);
   if (payload.is_write()) std::memcpy(onward.get_data_ptr(), payload.get_data_ptr(), bytes);
-  sim::TransactionPool::extension(onward).tag = slot;
+  sim::TransactionPool::extension_of_ours(onward).tag = slot;
   mmio_[slot].onward = &onward;
   tlm::tlm_phase phase = tlm::BEGIN_REQ;
   sc_core::sc_time delay = queue_.delay();
@@ -382,7 +382,7 @@ void RootComplex::to_device(std::uint32_t slot, Port& port, sim::TlpKind kind, s
   const std::size_t bytes = payload.get_data_length();
   const bool write = payload.is_write();
   auto& onward = pool_.acquire(payload.get_command(), address, bytes);
-  auto& ext = sim::TransactionPool::extension(onward);
+  auto& ext = sim::TransactionPool::extension_of_ours(onward);
   ext.kind = kind;
   ext.tag = slot;
   mmio_[slot].onward = &onward;
@@ -404,7 +404,7 @@ void RootComplex::to_device(std::uint32_t slot, Port& port, sim::TlpKind kind, s
 tlm::tlm_sync_enum RootComplex::device_answered(int index, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
   if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
   Port& port = *ports_[static_cast<unsigned>(index)];
-  const auto slot = static_cast<std::uint32_t>(sim::TransactionPool::extension(payload).tag);
+  const auto slot = static_cast<std::uint32_t>(sim::TransactionPool::extension_of_ours(payload).tag);
   if (mmio_[slot].from_core == nullptr) {  // a posted write: there is no completion
     payload.release();
     idle_mmio_.push_back(slot);
@@ -417,7 +417,7 @@ tlm::tlm_sync_enum RootComplex::device_answered(int index, tlm::tlm_generic_payl
 
 tlm::tlm_sync_enum RootComplex::chipset_answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
   if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
-  finish(static_cast<std::uint32_t>(sim::TransactionPool::extension(payload).tag), payload.get_response_status());
+  finish(static_cast<std::uint32_t>(sim::TransactionPool::extension_of_ours(payload).tag), payload.get_response_status());
   return tlm::TLM_COMPLETED;
 }
 
