@@ -11,7 +11,6 @@ namespace iovirt {
 
 class Histogram {
  public:
-  void reserve(std::size_t values) { values_.reserve(values); }
   void add(std::uint64_t value) {
     values_.push_back(value);
     sum_ += value;

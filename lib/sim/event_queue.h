@@ -142,6 +142,7 @@ class EventQueue : public sc_core::sc_module {
   void ask_kernel();
   void suspend();
   void pass_on();
+  [[noreturn]] void rethrow();
   Strand& take_ready();
   void make_ready(Strand& strand);
   bool somebody_ready() const { return ready_next_ != ready_.size(); }
