@@ -39,6 +39,21 @@ struct Device {
   FirstStage first;
 };
 
+void check_waits_for_a_write_in_flight(const DescriptorWords& invalidation) {
+  run(timed(), [&](IommuBench& bench) {
+    const Device device(bench);
+    bench.write(reg::kIQA, bench.tables.queue() | reg::iqa::DW::of(1), 8);
+    bench.write(reg::kGCMD, reg::gcmd::kTE | reg::gcmd::kQIE);
+    bench.send(kDevice, false, kIova);
+    bench.settle();
+    bench.memory.write_latency = 5000 * kPsPerNs;
+    const auto slow = bench.send(kDevice, true, kIova, 64, 1);
+    bench.submit(invalidation);
+    while (bench.read(reg::kIQH, 8) == 0) sc_core::wait(1, sc_core::SC_NS);
+    REQUIRE(bench.requests[slow].answered == bench.queue.now());
+  });
+}
+
 }  // namespace
 
 TEST_CASE("each accessed bit that a walk sets takes an access of its own, a bit that is set takes none") {
@@ -60,33 +75,11 @@ TEST_CASE("each accessed bit that a walk sets takes an access of its own, a bit 
 }
 
 TEST_CASE("an invalidation of a PASID waits for what is in flight, unasked") {
-  run(timed(), [](IommuBench& bench) {
-    const Device device(bench);
-    bench.write(reg::kIQA, bench.tables.queue() | reg::iqa::DW::of(1), 8);
-    bench.write(reg::kGCMD, reg::gcmd::kTE | reg::gcmd::kQIE);
-    bench.send(kDevice, false, kIova);
-    bench.settle();
-    bench.memory.write_latency = 5000 * kPsPerNs;
-    const auto slow = bench.send(kDevice, true, kIova, 64, 1);
-    bench.submit(invalidate_pasid_iotlb(1, 0));
-    while (bench.read(reg::kIQH, 8) == 0) sc_core::wait(1, sc_core::SC_NS);
-    REQUIRE(bench.requests[slow].answered == bench.queue.now());
-  });
+  check_waits_for_a_write_in_flight(invalidate_pasid_iotlb(1, 0));
 }
 
 TEST_CASE("an invalidation of a second-stage page waits for whatever may have come to it through a first stage") {
-  run(timed(), [](IommuBench& bench) {
-    const Device device(bench);
-    bench.write(reg::kIQA, bench.tables.queue() | reg::iqa::DW::of(1), 8);
-    bench.write(reg::kGCMD, reg::gcmd::kTE | reg::gcmd::kQIE);
-    bench.send(kDevice, false, kIova);
-    bench.settle();
-    bench.memory.write_latency = 5000 * kPsPerNs;
-    const auto slow = bench.send(kDevice, true, kIova, 64, 1);
-    bench.submit(invalidate_pages(1, 0x7000));
-    while (bench.read(reg::kIQH, 8) == 0) sc_core::wait(1, sc_core::SC_NS);
-    REQUIRE(bench.requests[slow].answered == bench.queue.now());
-  });
+  check_waits_for_a_write_in_flight(invalidate_pages(1, 0x7000));
 }
 
 TEST_CASE("memory that offers no debug access gets a write after the update's read") {
