@@ -49,7 +49,8 @@ Llc::Llc(std::uint64_t bytes, unsigned ways, unsigned ddio_ways)
   used_at_ = kBlockWords + (ways_ + 1) / 2;
   dirty_at_ = ways_ < 2 * kBlockWords - 1 ? kBlockWords - 1 : used_at_ + ways_;
   blocks_per_set_ = (std::max(used_at_ + ways_, dirty_at_ + 1) + kBlockWords - 1) / kBlockWords;
-  blocks_.resize(sets_ * blocks_per_set_);
+  area_.emplace(sets_ * blocks_per_set_ * sizeof(Block));
+  blocks_ = static_cast<Block*>(area_->data());
   clear();
 }
 

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <optional>
+
+#include "lib/huge_area.h"
 
 namespace iovirt::memory {
 
@@ -64,7 +66,8 @@ class Llc {
   unsigned shift_;  // log2 of sets_, or kNone
   unsigned used_at_, dirty_at_;
   std::size_t blocks_per_set_;
-  std::vector<Block> blocks_;
+  std::optional<HugeArea> area_;
+  Block* blocks_;  ///< blocks_per_set_ for each set, in area_
   std::uint32_t clock_ = 0;
 };
 

@@ -3,8 +3,6 @@
 
 #include "models/memory/ram.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -17,12 +15,9 @@ Ram::Ram(std::uint64_t bytes, std::uint64_t hole_base, std::uint64_t hole_bytes)
     throw std::invalid_argument("memory: sizes are multiples of 4096");
   high_begin_ = hole_base + hole_bytes;
   high_end_ = high_begin_ + (bytes - low_end_);
-  void* area = mmap(nullptr, end(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (area == MAP_FAILED) throw std::runtime_error("memory: the operating system has no address space for this much RAM");
-  data_ = static_cast<std::uint8_t*>(area);
+  area_.emplace(end());
+  data_ = static_cast<std::uint8_t*>(area_->data());
 }
-
-Ram::~Ram() { munmap(data_, end()); }
 
 bool Ram::read(std::uint64_t address, std::span<std::uint8_t> bytes) {
   if (!contains(address, bytes.size())) return false;

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
+#include "lib/huge_area.h"
 #include "lib/memory_port.h"
 
 namespace iovirt::memory {
@@ -17,9 +19,6 @@ class Ram final : public MemoryPort {
   /// `bytes` of RAM. Throws std::invalid_argument when a size is no multiple of 4096, std::runtime_error when the
   /// operating system refuses the address space.
   explicit Ram(std::uint64_t bytes, std::uint64_t hole_base = 0xc000'0000, std::uint64_t hole_bytes = 0x4000'0000);
-  ~Ram() override;
-  Ram(const Ram&) = delete;
-  Ram& operator=(const Ram&) = delete;
 
   [[nodiscard]] bool read(std::uint64_t address, std::span<std::uint8_t> bytes) override;
   [[nodiscard]] bool write(std::uint64_t address, std::span<const std::uint8_t> bytes) override;
@@ -44,6 +43,7 @@ class Ram final : public MemoryPort {
  private:
   std::uint64_t bytes_;
   std::uint64_t low_end_, high_begin_, high_end_;
+  std::optional<HugeArea> area_;
   std::uint8_t* data_ = nullptr;
 };
 
