@@ -75,6 +75,11 @@ void PacketLedger::trace_stage(PacketId id, Stage stage, Ps now) {
   trace_->packet_stage(id, (*this)[id], stage, (*this)[id].last, now);
 }
 
+void PacketLedger::add_places(std::uint64_t chunk) {
+  if (chunk >= places_.size()) places_.resize(chunk + 1);
+  places_[chunk] = std::make_unique<Place[]>(kPlacesPerChunk);
+}
+
 NoticeId PacketLedger::open_notice() {
   notices_.emplace_back();
   return static_cast<NoticeId>(notices_.size() - 1);

@@ -102,10 +102,18 @@ class PacketLedger {
   void notice_mark(NoticeId id, Stage stage, Ps now);
 
   // -- which packet lies at an address (host-physical, of the frame's first byte) ---------------------------
-  void place(std::uint64_t address, PacketId id) { placed_[address] = id; }
+  void place(std::uint64_t address, PacketId id) {
+    Place& place = places(address >> kPlaceChunkShift)[address >> kPlaceShift & (kPlacesPerChunk - 1)];
+    if (place.address != address && place.address != kNowhere) beside_[place.address] = place.id;
+    place = {address, id};
+  }
   PacketId at(std::uint64_t address) const {
-    auto found = placed_.find(address);
-    return found == placed_.end() ? 0 : found->second;
+    const std::uint64_t chunk = address >> kPlaceChunkShift;
+    if (chunk >= places_.size() || !places_[chunk]) return 0;
+    const Place& place = places_[chunk][address >> kPlaceShift & (kPlacesPerChunk - 1)];
+    if (place.address == address) return place.id;
+    const auto beside = beside_.find(address);
+    return beside == beside_.end() ? 0 : beside->second;
   }
 
  private:
@@ -127,6 +135,21 @@ class PacketLedger {
 
   void trace_stage(PacketId id, Stage stage, Ps now);
 
+  // Frames lie in buffers of their own, 2 KB apart, and mostly beside each other: one place for each piece of memory, close
+  // to its neighbours. Only where frames begin closer together than that, the older ones are kept in a map.
+  static constexpr std::uint64_t kNowhere = ~0ull;
+  struct Place {
+    std::uint64_t address = kNowhere;
+    PacketId id = 0;
+  };
+  static constexpr unsigned kPlaceShift = 11, kPlaceChunkShift = 20;
+  static constexpr std::size_t kPlacesPerChunk = 1u << (kPlaceChunkShift - kPlaceShift);
+  Place* places(std::uint64_t chunk) {
+    if (chunk >= places_.size() || !places_[chunk]) add_places(chunk);
+    return places_[chunk].get();
+  }
+  [[gnu::noinline]] void add_places(std::uint64_t chunk);
+
   Trace* trace_ = nullptr;
   PacketId next_ = 1;
   std::vector<std::unique_ptr<Chunk>> chunks_;  ///< null: forgotten
@@ -134,7 +157,8 @@ class PacketLedger {
   std::size_t chunks_in_use_ = 1;
   Packet nobody_;
   std::vector<Notice> notices_;
-  boost::unordered_flat_map<std::uint64_t, PacketId> placed_;  // looked up by key only, never iterated
+  std::vector<std::unique_ptr<Place[]>> places_;               ///< by address; null: none there
+  boost::unordered_flat_map<std::uint64_t, PacketId> beside_;  ///< looked up by key only, never iterated
 };
 
 }  // namespace iovirt

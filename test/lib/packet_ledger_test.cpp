@@ -3,6 +3,7 @@
 
 #include "lib/packet_ledger.h"
 
+#include <map>
 #include <random>
 
 #include "test/support/catch.h"
@@ -103,6 +104,25 @@ TEST_CASE("a packet is found by the address of its first byte, the latest one pl
   ledger.place(0x1000, 6);
   REQUIRE(ledger.at(0x1000) == 6);
   REQUIRE(ledger.at(0x1001) == 0);
+}
+
+TEST_CASE("packets are found however close together they begin") {
+  const unsigned seed = 20261121;
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  PacketLedger ledger;
+  std::map<std::uint64_t, PacketId> oracle;
+  for (unsigned step = 0; step < 20000; ++step) {
+    // Few addresses, often two in one piece of 2 KB, in several megabytes.
+    const std::uint64_t address = (random() % 4 << 21) + (random() % 16 << 11) + (random() % 3) * 700;
+    const PacketId id = random() % 8 == 0 ? 0 : step;
+    ledger.place(address, id);
+    oracle[address] = id;
+    const std::uint64_t asked = (random() % 5 << 21) + (random() % 17 << 11) + (random() % 3) * 700;
+    const auto found = oracle.find(asked);
+    REQUIRE(ledger.at(asked) == (found == oracle.end() ? 0 : found->second));
+  }
+  CHECK(ledger.at(~0ull) == 0);
 }
 
 TEST_CASE("the storage of forgotten packets is used again, whoever still holds their ids") {
