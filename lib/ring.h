@@ -8,7 +8,7 @@
 #include <memory>
 #include <utility>
 
-namespace iovirt::pcie {
+namespace iovirt {
 
 template <class T>
 class Ring {
@@ -22,8 +22,8 @@ class Ring {
     items_[(head_ + size_++) & (capacity_ - 1)] = item;
   }
   void pop() {
-    head_ = (head_ + 1) & (capacity_ - 1);
-    --size_;
+    // An empty one begins again at the front, so that one which hardly ever holds much stays in few of the host's lines.
+    head_ = --size_ == 0 ? 0 : (head_ + 1) & (capacity_ - 1);
   }
 
  private:
@@ -41,4 +41,4 @@ class Ring {
   std::size_t head_ = 0, size_ = 0;
 };
 
-}  // namespace iovirt::pcie
+}  // namespace iovirt

@@ -250,8 +250,8 @@ inline void EventQueue::pop_and_fire() {
   } else {
     Lane& lane = *reinterpret_cast<Lane*>(static_cast<std::uintptr_t>(first.arg));
     const Lane::Entry entry = lane.ring_[lane.head_];
-    lane.head_ = (lane.head_ + 1) & lane.mask_;
-    if (--lane.size_ != 0) {
+    lane.head_ = --lane.size_ == 0 ? 0 : (lane.head_ + 1) & lane.mask_;  // as lib/ring.h
+    if (lane.size_ != 0) {
       const Lane::Entry& next = lane.ring_[lane.head_];
       insert_aged(next.at, lane, next.sequence);
     }

@@ -389,7 +389,7 @@ void RxPath::reset() {
     queues_[i].dropped = 0;
     disabled(i);
   }
-  const auto discard = [this](pcie::Ring<std::uint32_t>& ring) {
+  const auto discard = [this](Ring<std::uint32_t>& ring) {
     for (; !ring.empty(); ring.pop()) {
       Slot& slot = slots_[ring.front()];
       slot.discarded = slot.issued = true;

@@ -9,10 +9,10 @@
 
 #include <boost/container/stable_vector.hpp>
 
+#include "lib/ring.h"
 #include "lib/timed_resource.h"
 #include "models/nic/descriptor_ring.h"
 #include "models/nic/parts.h"
-#include "models/pcie/ring.h"
 
 namespace iovirt::nic {
 
@@ -89,7 +89,7 @@ class RxPath {
   std::vector<std::uint32_t> idle_slots_;
   boost::container::stable_vector<Batch> batches_;
   std::vector<std::uint32_t> idle_batches_;
-  pcie::Ring<std::uint32_t> on_wire_, pipeline_, fifo_;
+  Ring<std::uint32_t> on_wire_, pipeline_, fifo_;
   std::vector<std::uint8_t> scratch_;
   Ps latency_;
   TimedResource wire_;

@@ -387,7 +387,7 @@ void TxPath::reset() {
     q.context_vlan.fill(0);
   }
   // Reads on their way come back to slots that nobody waits for any more.
-  pcie::Ring<std::uint32_t> kept;
+  Ring<std::uint32_t> kept;
   for (; !reading_.empty(); reading_.pop()) {
     slots_[reading_.front()].discarded = true;
     kept.push(reading_.front());

@@ -11,11 +11,11 @@
 
 #include <boost/container/stable_vector.hpp>
 
+#include "lib/ring.h"
 #include "lib/timed_resource.h"
 #include "models/nic/descriptor_ring.h"
 #include "models/nic/parts.h"
 #include "models/nic/rx_path.h"
-#include "models/pcie/ring.h"
 
 namespace iovirt::nic {
 
@@ -98,7 +98,7 @@ class TxPath {
   std::vector<Queue> queues_;
   boost::container::stable_vector<Slot> slots_;
   std::vector<std::uint32_t> idle_slots_;
-  pcie::Ring<std::uint32_t> reading_, pipeline_, to_wire_;
+  Ring<std::uint32_t> reading_, pipeline_, to_wire_;
   std::vector<igb::Descriptor> run_;
   unsigned next_queue_ = 0;
   std::uint32_t active_ = 0;       // queues that hold descriptors or a staged frame

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "lib/ring.h"
 #include "models/pcie/link_timing.h"
-#include "models/pcie/ring.h"
 
 namespace iovirt::pcie {
 

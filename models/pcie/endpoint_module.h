@@ -16,10 +16,10 @@
 #include <tlm_utils/passthrough_target_socket.h>
 #include <tlm_utils/simple_initiator_socket.h>
 
+#include "lib/ring.h"
 #include "lib/sim/event_queue.h"
 #include "lib/sim/transaction.h"
 #include "models/pcie/function.h"
-#include "models/pcie/ring.h"
 
 namespace iovirt::pcie {
 

@@ -40,7 +40,7 @@ void Application::deliver(std::uint64_t buffer, std::uint64_t address, std::uint
     kernel.free_buffer(buffer);
     return;
   }
-  socket_.push_back({buffer, address, bytes});
+  socket_.push({buffer, address, bytes});
   if (socket_.size() == 1) host_.wake_app();
 }
 
@@ -51,7 +51,7 @@ void Application::receive_one() {
   const PacketId packet = cpu.packet_at(frame.address);
   cpu.charge(packet);
   cpu.compute(kernel.costs().syscall_cycles);
-  socket_.pop_front();
+  socket_.pop();
   cpu.copy(user_rx_, frame.address, frame.bytes);
   kernel.free_buffer(frame.buffer);
   read_.resize(frame.bytes);
@@ -76,7 +76,7 @@ void Application::send(PacketId packet, std::span<const std::uint8_t> bytes) {
   cpu.copy(address, user_tx_, bytes.size());
   cpu.compute(kernel.costs().stack_tx_cycles);
   cpu.charge(packet);
-  backlog_.push_back({buffer, address, static_cast<std::uint32_t>(bytes.size())});
+  backlog_.push({buffer, address, static_cast<std::uint32_t>(bytes.size())});
   push_backlog();
 }
 
@@ -85,7 +85,7 @@ void Application::push_backlog() {
   while (!backlog_.empty()) {
     const Pending frame = backlog_.front();
     if (!driver_.transmit(tx_queue_, frame.buffer, frame.address, frame.bytes, backlog_.size() > 1)) break;
-    backlog_.pop_front();
+    backlog_.pop();
   }
   host_.bh_enable();
 }

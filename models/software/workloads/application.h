@@ -5,11 +5,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <vector>
 
 #include "lib/frame.h"
+#include "lib/ring.h"
 #include "models/software/kernel/kernel.h"
 
 namespace iovirt::software {
@@ -74,8 +74,8 @@ class Application {
   TrafficBook& book_;
   NetDriver& driver_;
   unsigned tx_queue_;
-  std::deque<Pending> socket_;
-  std::deque<Pending> backlog_;  ///< the queueing discipline: frames the ring had no room for
+  Ring<Pending> socket_;
+  Ring<Pending> backlog_;  ///< the queueing discipline: frames the ring had no room for
   std::uint64_t user_rx_ = 0;    ///< the application's own buffers
   std::uint64_t user_tx_ = 0;
   std::vector<std::uint8_t> read_;
