@@ -18,7 +18,6 @@ constexpr std::uint64_t kPage = 4096;
 TracePlayer::TracePlayer(sc_core::sc_module_name name, AccessTrace& trace, const TenantTables& tables, std::uint32_t outstanding,
                          sim::EventQueue& queue)
     : sc_module(name), trace_(trace), tables_(tables), queue_(queue), outstanding_(outstanding), data_(kPage, 0), results_(tables.tenants()) {
-  dma_out.register_nb_transport_bw(this, &TracePlayer::answered);
   interrupt_in.register_nb_transport_fw(this, &TracePlayer::interrupted);
 }
 
