@@ -25,6 +25,7 @@ class SetAssociative {
         set_mask_(config.entries ? config.entries / config.ways - 1 : 0),
         replacement_(config.replacement),
         random_(config.seed * 0x9e37'79b9'7f4a'7c15),
+        free_(config.entries),
         marks_(config.entries, 0),
         ages_(config.replacement == Replacement::plru ? 0 : config.entries, 0),
         trees_(config.replacement == Replacement::plru ? config.entries : 0, 0),
@@ -48,11 +49,24 @@ class SetAssociative {
     const std::size_t first = first_of(index, partition);
     const std::size_t way = way_of(tag, first, same);
     if (way == kNone) return nullptr;
-    if (replacement_ == Replacement::lru)
-      ages_[first + way] = ++clock_;
-    else if (replacement_ == Replacement::plru)
-      point_away(first, way);
+    use(first, way);
     return &slots_[first + way].value;
+  }
+
+  /// As find; looks first where `place` says that a search of the caller's, in the same partition, has found something,
+  /// and keeps it so. index() is asked only for a search.
+  template <class Index, class Same>
+  const Value* find_again(std::uint64_t tag, std::uint32_t& place, Index&& index, Same&& same, std::uint32_t partition = 0) {
+    if (place < slots_.size() && slots_[place].tag == tag && replacement_ != Replacement::plru && same(slots_[place].value)) {
+      if (replacement_ == Replacement::lru) ages_[place] = ++clock_;
+      return &slots_[place].value;
+    }
+    const std::size_t first = first_of(index(), partition);
+    const std::size_t way = way_of(tag, first, same);
+    if (way == kNone) return nullptr;
+    place = static_cast<std::uint32_t>(first + way);
+    use(first, way);
+    return &slots_[place].value;
   }
 
   void insert(std::uint64_t tag, std::uint64_t index, const Value& value) {
@@ -64,7 +78,7 @@ class SetAssociative {
     const std::size_t first = first_of(index, partition);
     const std::size_t way = place(tag, first, same);
     const std::size_t slot = first + way;
-    if (marks_[slot] == 0) ++used_;
+    if (marks_[slot] == 0) --free_;
     marks_[slot] = mark_of(tag);
     slots_[slot].tag = tag;
     slots_[slot].value = value;
@@ -77,7 +91,7 @@ class SetAssociative {
   /// Drops every entry for which predicate(tag, value) holds.
   template <class Predicate>
   void erase_if(Predicate&& predicate) {
-    if (used_ == 0) return;
+    if (used() == 0) return;
     for (std::size_t i = 0; i < marks_.size(); ++i)
       if (marks_[i] != 0 && predicate(slots_[i].tag, slots_[i].value)) drop(i);
   }
@@ -87,19 +101,19 @@ class SetAssociative {
       if (marks_[i] == mark_of(tag) && slots_[i].tag == tag) drop(i);
   }
   void clear() {
-    if (used_ == 0) return;
-    for (auto& mark : marks_) mark = 0;
-    used_ = 0;
+    if (used() == 0) return;
+    for (std::size_t i = 0; i < marks_.size(); ++i)
+      if (marks_[i] != 0) drop(i);
   }
 
-  std::size_t used() const { return used_; }
+  std::size_t used() const { return marks_.size() - free_; }
   std::size_t capacity() const { return marks_.size(); }
 
  private:
   static constexpr std::size_t kNone = ~std::size_t{0};
   static constexpr std::size_t kAtOnce = 32;
   struct Slot {
-    std::uint64_t tag = 0;
+    std::uint64_t tag = 0;  ///< 0: empty
     Value value{};
   };
 
@@ -147,7 +161,7 @@ class SetAssociative {
   template <class Same>
   std::size_t place(std::uint64_t tag, std::size_t first, Same&& same) {
     if (const std::size_t way = way_of(tag, first, same); way != kNone) return way;
-    if (used_ != marks_.size())
+    if (free_ != 0)
       if (const std::size_t way = free_of(first); way != kNone) return way;
     return victim(first);
   }
@@ -178,6 +192,12 @@ class SetAssociative {
     random_ ^= random_ << 17;
     return static_cast<std::size_t>(random_ % ways_);
   }
+  void use(std::size_t first, std::size_t way) {
+    if (replacement_ == Replacement::lru)
+      ages_[first + way] = ++clock_;
+    else if (replacement_ == Replacement::plru)
+      point_away(first, way);
+  }
   /// Every node above `way` points to the other half.
   void point_away(std::size_t first, std::size_t way) {
     for (std::size_t node = way + ways_; node > 1; node /= 2) trees_[first + node / 2] = (node & 1) == 0;
@@ -185,7 +205,8 @@ class SetAssociative {
 
   void drop(std::size_t i) {
     marks_[i] = 0;
-    --used_;
+    slots_[i].tag = 0;
+    ++free_;
   }
 
   std::size_t ways_;          ///< of a set of one partition
@@ -195,7 +216,7 @@ class SetAssociative {
   Replacement replacement_;
   std::uint64_t clock_ = 0;
   std::uint64_t random_;
-  std::size_t used_ = 0;
+  std::size_t free_;  ///< entries that hold nothing
   std::vector<std::uint32_t> marks_;  ///< what of a tag is compared first; 0: empty
   std::vector<std::uint64_t> ages_;
   std::vector<std::uint8_t> trees_;

@@ -16,10 +16,8 @@ Translator::Translator(const Config& config, Statistics& statistics)
       contexts_(config.context_cache),
       pasids_(config.scalable_mode ? config.pasid_cache : CacheConfig{}),
       pages_(config.iotlb, config.iotlb_partitioning, config.iotlb_partitions),
-      l2_(config.paging_cache_l2),
-      l3_(config.paging_cache_l3),
-      l4_(config.paging_cache_l4),
-      l5_(config.paging_cache_l5) {
+      directories_{SetAssociative<Directory>(config.paging_cache_l2), SetAssociative<Directory>(config.paging_cache_l3),
+                   SetAssociative<Directory>(config.paging_cache_l4), SetAssociative<Directory>(config.paging_cache_l5)} {
   active_.reserve(config.walkers);
 }
 
@@ -154,7 +152,8 @@ std::uint64_t Translator::page_set(std::uint64_t tag, std::uint32_t key) const {
   return config_.iotlb_index == SetIndex::hashed ? hashed(tag, key) : page_of_tag(tag);
 }
 
-const Translator::Page* Translator::find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address, unsigned& shift) {
+const Translator::Page* Translator::find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address,
+                                             unsigned& shift, std::uint32_t& place) {
   const std::uint32_t partition = partition_of(source, space.domain);
   address = tagged_address(address);
   for (unsigned size = 0; size < 3; ++size) {
@@ -162,14 +161,14 @@ const Translator::Page* Translator::find_page(const AddressSpace& space, std::ui
     shift = kPageShift[size];
     const std::uint64_t tag = page_tag(space.domain, address, size);
     const auto same = [&](const Page& page) { return page.key == space.key; };
-    if (const Page* page = pages_.find(tag, page_set(tag, space.key), same, partition)) return page;
+    if (const Page* page = pages_.find_again(tag, place, [&] { return page_set(tag, space.key); }, same, partition)) return page;
   }
   return nullptr;
 }
 
 void Translator::insert_page(const Walk& walk, unsigned size, const Page& page) {
   const std::uint64_t tag = page_tag(walk.space.domain, tagged_address(walk.request.address), size);
-  if (!walk.may_cache(bytes_of_tag(tag))) return;
+  if (!walk.may_cache(1ull << kPageShift[size])) return;
   pages_.insert(tag, page_set(tag, page.key), page, [&](const Page& other) { return other.key == page.key; },
                 partition_of(walk.request.source, walk.space.domain));
   ++pages_of_size_[size];
@@ -207,7 +206,7 @@ const Translator::Directory* Translator::find_directory(std::uint16_t domain, st
 
 void Translator::insert_directory(const Walk& walk, std::uint64_t address, unsigned level, const Directory& directory) {
   const std::uint64_t tag = page_tag(walk.space.domain, address, level - 1);
-  if (!walk.may_cache(bytes_of_tag(tag))) return;
+  if (!walk.may_cache(1ull << shift_of_size(level - 1))) return;
   directory_cache(level).insert(tag, hashed(tag, directory.key), directory,
                                 [&](const Directory& other) { return other.key == directory.key; });
 }
@@ -260,14 +259,16 @@ inline Translator::Answer Translator::use_plain_page(const Page& page, unsigned 
   return Answer::translated;
 }
 
-Translator::Answer Translator::lookup(const Request& request, Translation& translation, Fault& fault, bool count) {
+Translator::Answer Translator::lookup(const Request& request, Translation& translation, Fault& fault, Trail& trail, bool count) {
   const bool plain = mode_ == TableMode::legacy && request.pasid == kNoPasid && request.address_type == 0 && !request.page_request;
   FaultReason reason = plain ? FaultReason::none : check_mode(request);
   if (reason != FaultReason::none) {
     fault = make_fault(request, reason, false);
     return Answer::faulted;
   }
-  const ContextInfo* context = contexts_.find(context_tag(request.source), context_set(context_tag(request.source)));
+  const std::uint64_t wanted = context_tag(request.source);
+  const ContextInfo* context =
+      contexts_.find_again(wanted, trail.context, [&] { return context_set(wanted); }, [](const ContextInfo&) { return true; });
   if (!context) {
     if (count) ++statistics_.context_misses;
     return Answer::miss;
@@ -277,7 +278,7 @@ Translator::Answer Translator::lookup(const Request& request, Translation& trans
     // The usual request, through legacy second-stage tables: nothing else has a say.
     const AddressSpace& space = context->space;
     unsigned shift = 0;
-    const Page* page = find_page(space, request.source, request.address, shift);
+    const Page* page = find_page(space, request.source, request.address, shift, trail.page);
     const Answer answer = page ? use_plain_page(*page, shift, request, space, translation, fault) : Answer::miss;
     if (count) count_page(space, answer);
     return answer;

@@ -4,6 +4,7 @@
 // DMA remapping: the caches, and the walk through the tables in memory (walk.h).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -32,8 +33,16 @@ class Translator {
   bool holds(const Request& request);
   /// Unchanged since a lookup missed: the same lookup would miss again.
   std::uint64_t changes() const { return changes_; }
+  /// Where the caches had what a requester last asked for: its next request is looked for there first. Changes no answer.
+  struct Trail {
+    std::uint32_t context = 0, page = 0;
+  };
   /// From the caches alone. `count` is false when the same request asks again.
-  Answer lookup(const Request& request, Translation& translation, Fault& fault, bool count = true);
+  Answer lookup(const Request& request, Translation& translation, Fault& fault, Trail& trail, bool count = true);
+  Answer lookup(const Request& request, Translation& translation, Fault& fault, bool count = true) {
+    Trail none;
+    return lookup(request, translation, fault, none, count);
+  }
 
   /// Starts at the deepest cached entry.
   Step begin(Walk& walk, const Request& request);
@@ -67,7 +76,11 @@ class Translator {
 
   // caches
   Answer lookup(const Request& request, const AddressSpace& space, Translation& translation, Fault& fault, bool count);
-  const Page* find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address, unsigned& shift);
+  const Page* find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address, unsigned& shift, std::uint32_t& place);
+  const Page* find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address, unsigned& shift) {
+    std::uint32_t none = 0;
+    return find_page(space, source, address, shift, none);
+  }
   std::uint32_t partition_of(std::uint16_t source, std::uint16_t domain) const {
     if (config_.iotlb_partitions == 1) return 0;
     return (config_.iotlb_partition_owner == PartitionOwner::requester ? source : domain) % config_.iotlb_partitions;
@@ -84,7 +97,7 @@ class Translator {
   void insert_directory(const Walk& walk, std::uint64_t address, unsigned level, const Directory& directory);
   std::uint64_t page_set(std::uint64_t tag, std::uint32_t key) const;
   SetAssociative<Directory>& directory_cache(unsigned level) {
-    return level == 2 ? l2_ : level == 3 ? l3_ : level == 4 ? l4_ : l5_;
+    return directories_[level - 2];
   }
 
   // rules
@@ -150,7 +163,7 @@ class Translator {
   SetAssociative<AddressSpace> pasids_;
   SetAssociative<Page> pages_;
   DomainTable domains_;
-  SetAssociative<Directory> l2_, l3_, l4_, l5_;
+  std::array<SetAssociative<Directory>, 4> directories_;  ///< of levels 2 to 5
   std::uint32_t pages_of_size_[3] = {};  ///< in the IOTLB: 4 KB, 2 MB, 1 GB; may count too many, never too few
   std::uint64_t changes_ = 0;            ///< entries cached, invalidations, root tables set
   bool keyed_pages_ = false;             ///< pages of other address spaces than plain second-stage ones have been cached
