@@ -95,25 +95,40 @@ void Iommu::found(Flight& flight) {
 }
 
 void Iommu::look_up(Flight& flight) {
-  Translation translation;
-  Fault fault;
-  const Translator::Answer answer = unit_.translator().lookup(flight.request, translation, fault, flight.requester->trail);
-  if (answer == Translator::Answer::translated)
+  Requester& requester = *flight.requester;
+  bool miss = false;
+  if (Translation translation; unit_.translator().find_along(requester.trail, flight.request, translation)) {
+    ++requester.counters.hits;
     use(flight, translation);
-  else if (answer == Translator::Answer::faulted)
-    block(flight, fault);
-  const bool miss = answer == Translator::Answer::miss;
-  ++(miss ? flight.requester->counters.misses : flight.requester->counters.hits);
-  misses_ += miss;
-  if (miss) flight.missed_at = unit_.translator().changes();
-  if (config().prefetch == Prefetch::access && answer == Translator::Answer::translated)
-    want_next_pages(flight.request, *flight.requester, translation.page_bytes);
+    if (config().prefetch == Prefetch::access) want_next_pages(flight.request, requester, translation.page_bytes);
+  } else {
+    miss = !search(flight);
+  }
   if (lookup_ != 0) {
     ++looking_;
     return lookups_.post(queue_.now() + lookup_, miss ? missed : looked_up, as_argument(flight));
   }
   if (miss) return want_walk(flight);
   settled(flight);
+}
+
+/// In all of the caches. False: a miss.
+bool Iommu::search(Flight& flight) {
+  Requester& requester = *flight.requester;
+  Translation translation;
+  Fault fault;
+  const Translator::Answer answer = unit_.translator().lookup(flight.request, translation, fault, true, &requester.trail);
+  if (answer == Translator::Answer::translated)
+    use(flight, translation);
+  else if (answer == Translator::Answer::faulted)
+    block(flight, fault);
+  const bool miss = answer == Translator::Answer::miss;
+  ++(miss ? requester.counters.misses : requester.counters.hits);
+  misses_ += miss;
+  if (miss) flight.missed_at = unit_.translator().changes();
+  if (config().prefetch == Prefetch::access && answer == Translator::Answer::translated)
+    want_next_pages(flight.request, requester, translation.page_bytes);
+  return !miss;
 }
 
 /// Every lookup may end in a miss, which needs a place; without hit_under_miss one miss keeps all others waiting.
@@ -285,7 +300,7 @@ void Iommu::feed_some() {
 bool Iommu::retry(Flight& flight) {
   Translation translation;
   Fault fault;
-  switch (unit_.translator().lookup(flight.request, translation, fault, flight.requester->trail, false)) {
+  switch (unit_.translator().lookup(flight.request, translation, fault, false)) {
     case Translator::Answer::miss: return false;
     case Translator::Answer::translated: use(flight, translation); break;
     case Translator::Answer::faulted: block(flight, fault); break;

@@ -122,6 +122,7 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
   // walkers
   void look_up(Flight& flight);
+  [[gnu::noinline]] bool search(Flight& flight);
   bool has_place() const;
   void found(Flight& flight);
   bool lookups_stall() const;

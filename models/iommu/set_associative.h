@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -29,7 +30,7 @@ class SetAssociative {
         marks_(config.entries, 0),
         ages_(config.replacement == Replacement::plru ? 0 : config.entries, 0),
         trees_(config.replacement == Replacement::plru ? config.entries : 0, 0),
-        slots_(config.entries) {
+        slots_(std::max(config.entries, 1u)) {
     if (partitioning == Partitioning::ways) {
       ways_ /= partitions;
       stride_ = ways_;
@@ -49,24 +50,25 @@ class SetAssociative {
     const std::size_t first = first_of(index, partition);
     const std::size_t way = way_of(tag, first, same);
     if (way == kNone) return nullptr;
-    use(first, way);
+    if (replacement_ == Replacement::plru)
+      point_away(first, way);
+    else
+      touch(static_cast<std::uint32_t>(first + way));
     return &slots_[first + way].value;
   }
 
-  /// As find; looks first where `place` says that a search of the caller's, in the same partition, has found something,
-  /// and keeps it so. index() is asked only for a search.
-  template <class Index, class Same>
-  const Value* find_again(std::uint64_t tag, std::uint32_t& place, Index&& index, Same&& same, std::uint32_t partition = 0) {
-    if (place < slots_.size() && slots_[place].tag == tag && replacement_ != Replacement::plru && same(slots_[place].value)) {
-      if (replacement_ == Replacement::lru) ages_[place] = ++clock_;
-      return &slots_[place].value;
-    }
-    const std::size_t first = first_of(index(), partition);
-    const std::size_t way = way_of(tag, first, same);
-    if (way == kNone) return nullptr;
-    place = static_cast<std::uint32_t>(first + way);
-    use(first, way);
-    return &slots_[place].value;
+  /// Where `found`, which a find gave, lies.
+  std::uint32_t place_of(const Value* found) const {
+    return static_cast<std::uint32_t>(reinterpret_cast<const Slot*>(reinterpret_cast<const char*>(found) - offsetof(Slot, value)) - slots_.data());
+  }
+  /// What lies at `place`, if it has this tag; the replacement state knows nothing of it before touch(place).
+  /// REQUIRES: place_of gave it, or 0; replacement is not plru.
+  const Value* at(std::uint32_t place, std::uint64_t tag) const {
+    const Slot& slot = slots_[place];
+    return slot.tag == tag ? &slot.value : nullptr;
+  }
+  void touch(std::uint32_t place) {
+    if (replacement_ == Replacement::lru) ages_[place] = ++clock_;
   }
 
   void insert(std::uint64_t tag, std::uint64_t index, const Value& value) {
@@ -191,12 +193,6 @@ class SetAssociative {
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
     return static_cast<std::size_t>(random_ % ways_);
-  }
-  void use(std::size_t first, std::size_t way) {
-    if (replacement_ == Replacement::lru)
-      ages_[first + way] = ++clock_;
-    else if (replacement_ == Replacement::plru)
-      point_away(first, way);
   }
   /// Every node above `way` points to the other half.
   void point_away(std::size_t first, std::size_t way) {

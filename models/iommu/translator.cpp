@@ -17,7 +17,8 @@ Translator::Translator(const Config& config, Statistics& statistics)
       pasids_(config.scalable_mode ? config.pasid_cache : CacheConfig{}),
       pages_(config.iotlb, config.iotlb_partitioning, config.iotlb_partitions),
       directories_{SetAssociative<Directory>(config.paging_cache_l2), SetAssociative<Directory>(config.paging_cache_l3),
-                   SetAssociative<Directory>(config.paging_cache_l4), SetAssociative<Directory>(config.paging_cache_l5)} {
+                   SetAssociative<Directory>(config.paging_cache_l4), SetAssociative<Directory>(config.paging_cache_l5)},
+      trails_(config.context_cache.replacement != Replacement::plru && config.iotlb.replacement != Replacement::plru) {
   active_.reserve(config.walkers);
 }
 
@@ -152,8 +153,7 @@ std::uint64_t Translator::page_set(std::uint64_t tag, std::uint32_t key) const {
   return config_.iotlb_index == SetIndex::hashed ? hashed(tag, key) : page_of_tag(tag);
 }
 
-const Translator::Page* Translator::find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address,
-                                             unsigned& shift, std::uint32_t& place) {
+const Translator::Page* Translator::find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address, unsigned& shift) {
   const std::uint32_t partition = partition_of(source, space.domain);
   address = tagged_address(address);
   for (unsigned size = 0; size < 3; ++size) {
@@ -161,7 +161,7 @@ const Translator::Page* Translator::find_page(const AddressSpace& space, std::ui
     shift = kPageShift[size];
     const std::uint64_t tag = page_tag(space.domain, address, size);
     const auto same = [&](const Page& page) { return page.key == space.key; };
-    if (const Page* page = pages_.find_again(tag, place, [&] { return page_set(tag, space.key); }, same, partition)) return page;
+    if (const Page* page = pages_.find(tag, page_set(tag, space.key), same, partition)) return page;
   }
   return nullptr;
 }
@@ -248,27 +248,49 @@ bool Translator::is_accessible(const Request& request, const AddressSpace& space
   return !space.has_first() || request.privileged || (page & rights::kUser);
 }
 
+inline bool Translator::plainly_allows(const Page& page, const Request& request) {
+  const std::uint8_t needed = request.write ? rights::kWrite | rights::kDirty : rights::kRead;
+  return (page.rights & needed) == needed;
+}
+
 inline Translator::Answer Translator::use_plain_page(const Page& page, unsigned shift, const Request& request,
                                                      const AddressSpace& space, Translation& translation, Fault& fault) const {
-  const std::uint8_t needed = request.write ? rights::kWrite | rights::kDirty : rights::kRead;
   const std::uint64_t address = page.base + (request.address & ((1ull << shift) - 1));
-  if ((page.rights & needed) != needed || is_interrupt_address(address))
+  if (!plainly_allows(page, request) || is_interrupt_address(address))
     return use_page(page, shift, request, space, translation, fault);
   translation = {address, 1ull << shift};
   translation.snoop = page.rights & rights::kSnoop;
   return Answer::translated;
 }
 
-Translator::Answer Translator::lookup(const Request& request, Translation& translation, Fault& fault, Trail& trail, bool count) {
+bool Translator::find_along(const Trail& trail, const Request& request, Translation& translation) {
+  if (mode_ != TableMode::legacy || request.pasid != kNoPasid || request.address_type != 0 || request.page_request || !trails_) return false;
+  const ContextInfo* context = contexts_.at(trail.context, context_tag(request.source));
+  if (!context || !context->plain || (request.address & context->space.unreached) != 0) return false;
+  // A page of another size would have to be looked for behind the smaller ones.
+  const AddressSpace& space = context->space;
+  const Page* page = pages_.at(trail.page, page_tag(space.domain, request.address, 0));
+  if (!page || page->key != space.key || !plainly_allows(*page, request)) return false;
+  const std::uint64_t address = page->base | (request.address & 0xfff);
+  if (is_interrupt_address(address)) return false;
+  contexts_.touch(trail.context);
+  pages_.touch(trail.page);
+  ++statistics_.context_hits;
+  count_page(space, Answer::translated);
+  translation.address = address;
+  translation.page_bytes = 4096;
+  translation.snoop = page->rights & rights::kSnoop;
+  return true;
+}
+
+Translator::Answer Translator::lookup(const Request& request, Translation& translation, Fault& fault, bool count, Trail* trail) {
   const bool plain = mode_ == TableMode::legacy && request.pasid == kNoPasid && request.address_type == 0 && !request.page_request;
   FaultReason reason = plain ? FaultReason::none : check_mode(request);
   if (reason != FaultReason::none) {
     fault = make_fault(request, reason, false);
     return Answer::faulted;
   }
-  const std::uint64_t wanted = context_tag(request.source);
-  const ContextInfo* context =
-      contexts_.find_again(wanted, trail.context, [&] { return context_set(wanted); }, [](const ContextInfo&) { return true; });
+  const ContextInfo* context = contexts_.find(context_tag(request.source), context_set(context_tag(request.source)));
   if (!context) {
     if (count) ++statistics_.context_misses;
     return Answer::miss;
@@ -278,7 +300,8 @@ Translator::Answer Translator::lookup(const Request& request, Translation& trans
     // The usual request, through legacy second-stage tables: nothing else has a say.
     const AddressSpace& space = context->space;
     unsigned shift = 0;
-    const Page* page = find_page(space, request.source, request.address, shift, trail.page);
+    const Page* page = find_page(space, request.source, request.address, shift);
+    if (page && trail) *trail = {contexts_.place_of(context), pages_.place_of(page)};
     const Answer answer = page ? use_plain_page(*page, shift, request, space, translation, fault) : Answer::miss;
     if (count) count_page(space, answer);
     return answer;

@@ -33,16 +33,15 @@ class Translator {
   bool holds(const Request& request);
   /// Unchanged since a lookup missed: the same lookup would miss again.
   std::uint64_t changes() const { return changes_; }
-  /// Where the caches had what a requester last asked for: its next request is looked for there first. Changes no answer.
+  /// Where the caches had what a requester last asked for.
   struct Trail {
     std::uint32_t context = 0, page = 0;
   };
-  /// From the caches alone. `count` is false when the same request asks again.
-  Answer lookup(const Request& request, Translation& translation, Fault& fault, Trail& trail, bool count = true);
-  Answer lookup(const Request& request, Translation& translation, Fault& fault, bool count = true) {
-    Trail none;
-    return lookup(request, translation, fault, none, count);
-  }
+  /// The usual request, through legacy second-stage tables, whose context entry and page are where those of the one before
+  /// were: its host address, all that lookup() would have done with it done. False: nothing done.
+  bool find_along(const Trail& trail, const Request& request, Translation& translation);
+  /// From the caches alone. `count` is false when the same request asks again. `trail`, if given, is kept.
+  Answer lookup(const Request& request, Translation& translation, Fault& fault, bool count = true, Trail* trail = nullptr);
 
   /// Starts at the deepest cached entry.
   Step begin(Walk& walk, const Request& request);
@@ -76,11 +75,7 @@ class Translator {
 
   // caches
   Answer lookup(const Request& request, const AddressSpace& space, Translation& translation, Fault& fault, bool count);
-  const Page* find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address, unsigned& shift, std::uint32_t& place);
-  const Page* find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address, unsigned& shift) {
-    std::uint32_t none = 0;
-    return find_page(space, source, address, shift, none);
-  }
+  const Page* find_page(const AddressSpace& space, std::uint16_t source, std::uint64_t address, unsigned& shift);
   std::uint32_t partition_of(std::uint16_t source, std::uint16_t domain) const {
     if (config_.iotlb_partitions == 1) return 0;
     return (config_.iotlb_partition_owner == PartitionOwner::requester ? source : domain) % config_.iotlb_partitions;
@@ -91,6 +86,7 @@ class Translator {
   void count_page(const AddressSpace& space, Answer answer);
   Answer use_page(const Page& page, unsigned shift, const Request& request, const AddressSpace& space,
                   Translation& translation, Fault& fault) const;
+  static bool plainly_allows(const Page& page, const Request& request);
   Answer use_plain_page(const Page& page, unsigned shift, const Request& request, const AddressSpace& space,
                         Translation& translation, Fault& fault) const;
   const Directory* find_directory(std::uint16_t domain, std::uint32_t key, std::uint64_t address, unsigned level);
@@ -166,6 +162,7 @@ class Translator {
   std::array<SetAssociative<Directory>, 4> directories_;  ///< of levels 2 to 5
   std::uint32_t pages_of_size_[3] = {};  ///< in the IOTLB: 4 KB, 2 MB, 1 GB; may count too many, never too few
   std::uint64_t changes_ = 0;            ///< entries cached, invalidations, root tables set
+  const bool trails_;                    ///< places can be remembered: neither of the two caches concerned is plru
   bool keyed_pages_ = false;             ///< pages of other address spaces than plain second-stage ones have been cached
   std::vector<Walk*> active_;
 };
