@@ -68,9 +68,12 @@ class TracePlayer : public sc_core::sc_module, private sim::Actor, private tlm::
   void free(Payload* payload) override;
   void write_register(std::uint32_t offset, std::uint64_t value, unsigned bytes);
   void next_record();
-  void pump();
+  void pump() {
+    if (pending_ && !armed_) pump_more();
+  }
+  void pump_more();
   [[gnu::noinline]] void add_request();
-  void send();
+  void send(Ps now);
   tlm::tlm_sync_enum interrupted(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   void complete(Payload& payload);
 
