@@ -19,23 +19,15 @@ class TimedResource {
     claimed_ = now;
     const Ps start = now < free_ ? free_ : now;
     free_ = start + service;
-    busy_ += service;
-    waited_ += start - now;
     return start;
   }
 
   /// When the last claim so far is through: 0 before the first.
   Ps free_at() const { return free_; }
-  /// The sum of all services.
-  Ps busy() const { return busy_; }
-  /// How long all claims together had to wait.
-  Ps waited() const { return waited_; }
 
  private:
   Ps claimed_ = 0;
   Ps free_ = 0;
-  Ps busy_ = 0;
-  Ps waited_ = 0;
 };
 
 }  // namespace iovirt

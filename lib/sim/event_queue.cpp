@@ -12,6 +12,7 @@
 namespace iovirt::sim {
 
 EventQueue::EventQueue(sc_core::sc_module_name name, bool run_ahead) : sc_module(name), run_ahead_(run_ahead) {
+  near_[0].at = kNever;
   far_.reserve(1024);
   ready_.reserve(64);
   SC_METHOD(wake);
@@ -21,28 +22,10 @@ EventQueue::EventQueue(sc_core::sc_module_name name, bool run_ahead) : sc_module
 
 // -- the order of events ----------------------------------------------------------------------------------------------
 
-void EventQueue::push_far(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
-  far_.push_back({at, actor, arg, what, sequence});
+void EventQueue::push_far(const Event& event) {
+  far_.push_back(event);
   std::push_heap(far_.begin(), far_.end(), Later{});
   far_at_ = far_.front().at;
-}
-
-/// What has just been put into an empty lane.
-void EventQueue::insert_first(Ps at, Lane& lane) {
-  insert(at, nullptr, reinterpret_cast<std::uintptr_t>(&lane), 0, sequence_);
-  if (!inside_) arm();
-}
-
-/// A lane's next one, which was posted before others that are in already.
-void EventQueue::insert_aged(Ps at, Lane& lane, std::uint32_t sequence) {
-  const auto arg = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&lane));
-  const auto before = [&](const Event& other) {
-    return other.at != at ? other.at < at : static_cast<std::int32_t>(other.sequence - sequence) < 0;
-  };
-  if (at >= far_at_ && before(far_.front())) return push_far(at, nullptr, arg, 0, sequence);
-  Event* slot = near_.data() + near_size_++;
-  for (; slot != near_.data() && before(slot[-1]); --slot) *slot = slot[-1];
-  place(*slot, at, nullptr, arg, 0, sequence);
 }
 
 void Lane::grow() {
@@ -54,19 +37,20 @@ void Lane::grow() {
 }
 
 void EventQueue::spill() {
-  constexpr std::size_t later_half = kNear / 2;
-  for (std::size_t i = 0; i < later_half; ++i) push_far(near_[i].at, near_[i].actor, near_[i].arg, near_[i].what, near_[i].sequence);
-  std::copy(near_.begin() + later_half, near_.begin() + static_cast<std::ptrdiff_t>(near_size_), near_.begin());
-  near_size_ -= later_half;
+  constexpr std::ptrdiff_t later_half = kNear / 2;
+  Event* const first = near_.data() + 1;
+  for (Event* event = first; event != first + later_half; ++event) push_far(*event);
+  std::copy(first + later_half, next_ + 1, first);
+  next_ -= later_half;
 }
 
 void EventQueue::refill() {
-  for (; near_size_ < kNear / 2 && !far_.empty(); far_.pop_back()) {
+  for (; next_ != near_.data() + kNear / 2 && !far_.empty(); far_.pop_back()) {
     std::pop_heap(far_.begin(), far_.end(), Later{});
-    near_[near_size_++] = far_.back();
+    *++next_ = far_.back();
   }
   far_at_ = far_.empty() ? kNever : far_.front().at;
-  std::reverse(near_.begin(), near_.begin() + static_cast<std::ptrdiff_t>(near_size_));
+  std::reverse(near_.data() + 1, next_ + 1);
 }
 
 // -- the kernel ---------------------------------------------------------------------------------------------------------
@@ -74,8 +58,8 @@ void EventQueue::refill() {
 void EventQueue::enter() {
   kernel_ = sc_core::sc_time_stamp().value();
   now_ = std::max(now_, kernel_);
-  bound_ = kernel_;
-  reaching_ = true;
+  limit_ = kernel_ + 1;
+  free_until_ = 0;
   inside_ = true;
 }
 
@@ -87,18 +71,26 @@ void EventQueue::leave() {
 bool EventQueue::kernel_lets_reach(Ps at) {
   if (!run_ahead_) return false;
   ask_kernel();
-  return at < bound_ || (at == bound_ && reaching_);
+  return at < limit_;
 }
 
 void EventQueue::ask_kernel() {
-  bound_ = kernel_;
-  reaching_ = true;
+  limit_ = kernel_ + 1;
+  free_until_ = 0;
   if (sc_core::sc_pending_activity_at_current_time()) return;
   armed_.cancel();  // the queue's own
   armed_at_ = kNever;
   const sc_core::sc_time quiet = sc_core::sc_time_to_pending_activity();
-  reaching_ = quiet == sc_core::sc_max_time() - sc_core::sc_time_stamp();
-  bound_ = reaching_ ? kNever : kernel_ + quiet.value();
+  limit_ = quiet == sc_core::sc_max_time() - sc_core::sc_time_stamp() ? kNever : kernel_ + quiet.value();
+}
+
+/// Whether an event is next, rather than a strand or the kernel.
+bool EventQueue::may_fire() {
+  const Ps at = soonest();
+  if (at <= now_) return true;
+  if (at == kNever || somebody_ready() || !may_reach(at)) return false;
+  free_until_ = limit_;
+  return true;
 }
 
 void EventQueue::notify(sc_core::sc_event& event) {
@@ -108,13 +100,14 @@ void EventQueue::notify(sc_core::sc_event& event) {
   else
     event.notify(sc_core::sc_time::from_value(ahead));
   // The kernel has something sooner now.
-  bound_ = std::min(bound_, kernel_);
-  reaching_ = true;
+  limit_ = std::min(limit_, kernel_ + 1);
+  free_until_ = 0;
 }
 
 void EventQueue::arm() {
-  if (!somebody_ready() && empty()) return;
-  const Ps at = somebody_ready() ? now() : std::max(next_at(), now());
+  const Ps soonest_at = soonest();
+  if (!somebody_ready() && soonest_at == kNever) return;
+  const Ps at = somebody_ready() ? now() : std::max(soonest_at, now());
   if (at >= armed_at_) return;
   armed_at_ = at;
   armed_.cancel();
@@ -125,26 +118,25 @@ void EventQueue::wake() {
   armed_at_ = kNever;
   enter();
   for (;;) {
-    if (!empty() && (next_at() <= now_ || (!somebody_ready() && may_reach(next_at())))) {
-      pop_and_fire();
-    } else if (somebody_ready()) {
+    if (may_fire())
+      fire_some();
+    else if (somebody_ready())
       pass_on();
-    } else {
+    else
       break;
-    }
   }
   leave();
 }
 
 void EventQueue::serve_due() {
-  if (inside_) {
-    while (!empty() && next_at() <= now_) pop_and_fire();
-    return;
+  const bool outside = !inside_;
+  if (outside) {
+    if (soonest() > now()) return;
+    enter();
   }
-  if (empty() || next_at() > now()) return;
-  enter();
-  while (!empty() && next_at() <= now_) pop_and_fire();
-  leave();
+  free_until_ = 0;
+  while (soonest() <= now_) fire_some();
+  if (outside) leave();
 }
 
 // -- strands --------------------------------------------------------------------------------------------------------------
@@ -165,6 +157,7 @@ void EventQueue::notify(Alarm& alarm) {
 
 void EventQueue::make_ready(Strand& strand) {
   ready_.push_back(&strand);
+  free_until_ = 0;
   if (!inside_) arm();
 }
 
@@ -186,7 +179,7 @@ void EventQueue::wait(Alarm& alarm, Ps until) {
   ++alarm.generation_;
   // As long as nobody else is to run before `until`, this strand just carries the queue there.
   while (!somebody_ready()) {
-    const Ps at = empty() ? kNever : next_at();
+    const Ps at = soonest();
     const Ps next = std::min(at, until);
     if (next == kNever || !may_reach(next)) break;
     if (at > until) {
@@ -194,10 +187,10 @@ void EventQueue::wait(Alarm& alarm, Ps until) {
       alarm.strand_ = nullptr;
       return;
     }
-    pop_and_fire();
+    free_until_ = until < limit_ ? until + 1 : limit_;
+    fire_some();
   }
-  if (until != kNever && alarm.strand_)
-    insert(until, &alarm, reinterpret_cast<std::uintptr_t>(this), alarm.generation_, sequence_++);
+  if (until != kNever && alarm.strand_) insert(until, target_of(alarm), reinterpret_cast<std::uintptr_t>(this), alarm.generation_);
   suspend();
 }
 
@@ -205,14 +198,12 @@ void EventQueue::wait(Alarm& alarm, Ps until) {
 void EventQueue::suspend() {
   Strand& self = *current_;
   for (;;) {
-    if (!empty() && next_at() <= now_) {
-      pop_and_fire();
+    if (may_fire()) {
+      fire_some();
     } else if (somebody_ready()) {
       if (ready_[ready_next_] != &self) break;
       take_ready();
       return;
-    } else if (!empty() && may_reach(next_at())) {
-      pop_and_fire();
     } else {
       break;
     }

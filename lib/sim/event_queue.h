@@ -87,10 +87,10 @@ class EventQueue : public sc_core::sc_module {
     return at < now() ? now() : at;
   }
 
-  /// REQUIRES: at >= now(). Equal times are processed in the order of posting.
+  /// REQUIRES: now() <= at < kNever. Equal times are processed in the order of posting.
   void post(Ps at, Actor& actor, std::uint32_t what, std::uint64_t arg = 0) {
-    assert(at >= now());
-    insert(at, &actor, arg, what, sequence_++);
+    assert(at >= now() && at < kNever);
+    insert(at, target_of(actor), arg, what);
     if (!inside_) arm();
   }
 
@@ -119,11 +119,13 @@ class EventQueue : public sc_core::sc_module {
   friend class Strand;
   struct Event {
     Ps at;
-    Actor* actor;            ///< nullptr: the first of a lane, which `arg` points to
+    std::uintptr_t target;   ///< an Actor, or with kOfLane a Lane: this is the first of its events
     std::uint64_t arg;
     std::uint32_t what;
     std::uint32_t sequence;  ///< wraps; only differences matter
   };
+  static constexpr std::uintptr_t kOfLane = 1;
+  static std::uintptr_t target_of(Actor& actor) { return reinterpret_cast<std::uintptr_t>(&actor); }
   struct Later {
     bool operator()(const Event& a, const Event& b) const {
       return a.at != b.at ? a.at > b.at : static_cast<std::int32_t>(a.sequence - b.sequence) > 0;
@@ -137,8 +139,9 @@ class EventQueue : public sc_core::sc_module {
   void leave();
   void wake();
   /// Whether the path may go to `at`.
-  bool may_reach(Ps at) { return at < bound_ || (at == bound_ && reaching_) || kernel_lets_reach(at); }
+  bool may_reach(Ps at) { return at < limit_ || kernel_lets_reach(at); }
   bool kernel_lets_reach(Ps at);
+  bool may_fire();
   void ask_kernel();
   void suspend();
   void pass_on();
@@ -146,48 +149,52 @@ class EventQueue : public sc_core::sc_module {
   Strand& take_ready();
   void make_ready(Strand& strand);
   bool somebody_ready() const { return ready_next_ != ready_.size(); }
-  // By values: an Event put together in memory and copied from there at once waits for its parts to arrive.
-  void insert(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
-    if (at >= far_at_) return push_far(at, actor, arg, what, sequence);
+  void insert(Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what) {
+    const std::uint32_t sequence = sequence_++;
+    if (at >= far_at_) return push_far({at, target, arg, what, sequence});
     // The newest of equal times goes behind them: it has the highest sequence number.
-    Event* slot = near_.data() + near_size_++;
-    for (; slot != near_.data() && slot[-1].at <= at; --slot) *slot = slot[-1];
-    place(*slot, at, actor, arg, what, sequence);
+    Event* slot = ++next_;
+    for (; slot[-1].at <= at; --slot) *slot = slot[-1];
+    place(*slot, at, target, arg, what, sequence);
   }
-  [[gnu::noinline]] void insert_first(Ps at, Lane& lane);
-  void insert_aged(Ps at, Lane& lane, std::uint32_t sequence);
-  void place(Event& slot, Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
+  void insert_follower(Lane& lane);
+  // By values: an Event put together in memory and copied from there at once waits for its parts to arrive.
+  void place(Event& slot, Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
     slot.at = at;
-    slot.actor = actor;
+    slot.target = target;
     slot.arg = arg;
     slot.what = what;
     slot.sequence = sequence;
-    if (near_size_ > kNear) spill();
+    if (next_ == near_.data() + kNear + 1) spill();
   }
-  [[gnu::noinline]] void push_far(Ps at, Actor* actor, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence);
+  [[gnu::noinline]] void push_far(const Event& event);
   [[gnu::noinline]] void spill();
   [[gnu::noinline]] void refill();
-  bool empty() const { return near_size_ == 0; }
-  Ps next_at() const { return near_[near_size_ - 1].at; }
-  inline void pop_and_fire();
+  /// kNever: there is no event.
+  Ps soonest() {
+    if (next_ == near_.data() && far_at_ != kNever) refill();
+    return next_->at;
+  }
+  void fire_next();
+  void fire_some();
   [[gnu::noinline]] void arm();
 
   const bool run_ahead_;
   bool inside_ = false;         ///< the queue or a strand runs: now_ and kernel_ hold
   bool firing_ = false;
-  bool reaching_ = false;       ///< bound_ itself may be reached
   Ps now_ = 0;
   Ps kernel_ = 0;
-  Ps bound_ = 0;                ///< up to here nothing in the kernel can see or change the path
+  Ps limit_ = 0;                ///< before this nothing in the kernel can see or change the path
+  Ps free_until_ = 0;           ///< before this events follow each other and nothing else happens; at most limit_
   mutable sc_core::sc_time delay_;
   Ps armed_at_ = kNever;
   std::uint32_t sequence_ = 0;
   std::uint64_t processed_ = 0;
-  // The soonest events, sorted with the next one last: most are posted a little ahead, a few places from the end.
-  // The rest is a heap, all of it later than near_; near_ is empty only when there is nothing at all.
+  // The soonest events, sorted with the next one last: most are posted a little ahead, a few places from the end. Before
+  // them one at kNever. The rest is a heap, none of it before those.
   static constexpr std::size_t kNear = 48;
-  std::array<Event, kNear + 1> near_;
-  std::size_t near_size_ = 0;
+  std::array<Event, kNear + 2> near_;
+  Event* next_ = near_.data();
   Ps far_at_ = kNever;          ///< of the soonest in far_
   std::vector<Event> far_;
   std::vector<Strand*> ready_;  ///< to go on, from ready_next_
@@ -203,13 +210,22 @@ class Lane {
  public:
   /// Both must outlive it.
   Lane(EventQueue& queue, Actor& actor) : queue_(queue), actor_(actor), ring_(new Entry[16]), mask_(15) {}
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
 
   /// As EventQueue::post, equal times included. A time before that of the last one here is served as well, only dearer.
   void post(Ps at, std::uint32_t what, std::uint64_t arg = 0) {
-    if (size_ != 0 && at < last_) return post_apart(at, what, arg);
-    push(at, what, arg);
-    if (size_ == 1) queue_.insert_first(at, *this);
-    ++queue_.sequence_;
+    if (!started_) {
+      assert(at >= queue_.now() && at < kNever);
+      started_ = true;
+      last_ = at;
+      queue_.insert(at, reinterpret_cast<std::uintptr_t>(this) | EventQueue::kOfLane, arg, what);
+      if (!queue_.inside_) queue_.arm();
+    } else if (at < last_) {
+      post_apart(at, what, arg);
+    } else {
+      push(at, what, arg);
+    }
   }
 
  private:
@@ -226,7 +242,7 @@ class Lane {
     entry.at = at;
     entry.arg = arg;
     entry.what = what;
-    entry.sequence = queue_.sequence_;
+    entry.sequence = queue_.sequence_++;
     last_ = at;
   }
   [[gnu::noinline]] void grow();
@@ -234,29 +250,49 @@ class Lane {
 
   EventQueue& queue_;
   Actor& actor_;
+  bool started_ = false;         ///< its first event is in the queue, the others here
   std::unique_ptr<Entry[]> ring_;  ///< mask_ + 1 of them, a power of two
   std::size_t mask_, head_ = 0, size_ = 0;
   Ps last_ = 0;
 };
 
-inline void EventQueue::pop_and_fire() {
-  const Event first = near_[--near_size_];
-  now_ = first.at;
+/// A lane's next one, which was posted before others that are in already.
+inline void EventQueue::insert_follower(Lane& lane) {
+  const Lane::Entry& entry = lane.ring_[lane.head_];
+  lane.head_ = --lane.size_ == 0 ? 0 : (lane.head_ + 1) & lane.mask_;  // as lib/ring.h
+  const Ps at = entry.at;
+  const std::uintptr_t target = reinterpret_cast<std::uintptr_t>(&lane) | kOfLane;
+  const auto before = [at, sequence = entry.sequence](const Event& other) {
+    return other.at != at ? other.at < at : static_cast<std::int32_t>(other.sequence - sequence) < 0;
+  };
+  if (at >= far_at_ && before(far_.front())) return push_far({at, target, entry.arg, entry.what, entry.sequence});
+  Event* slot = ++next_;
+  for (; before(slot[-1]); --slot) *slot = slot[-1];
+  place(*slot, at, target, entry.arg, entry.what, entry.sequence);
+}
+
+/// REQUIRES: there is one in near_.
+inline void EventQueue::fire_next() {
+  const Event& event = *next_--;
+  const std::uintptr_t target = event.target;
+  const std::uint64_t arg = event.arg;
+  const std::uint32_t what = event.what;
+  now_ = event.at;
   ++processed_;
+  if (!(target & kOfLane)) return reinterpret_cast<Actor*>(target)->fire(what, arg);
+  Lane& lane = *reinterpret_cast<Lane*>(target - kOfLane);
+  if (lane.size_ != 0)
+    insert_follower(lane);
+  else
+    lane.started_ = false;
+  lane.actor_.fire(what, arg);
+}
+
+/// The next one, and those after it for which the way is free. REQUIRES: there is one.
+inline void EventQueue::fire_some() {
   firing_ = true;
-  if (near_size_ == 0 && far_at_ != kNever) refill();
-  if (first.actor) {
-    first.actor->fire(first.what, first.arg);
-  } else {
-    Lane& lane = *reinterpret_cast<Lane*>(static_cast<std::uintptr_t>(first.arg));
-    const Lane::Entry entry = lane.ring_[lane.head_];
-    lane.head_ = --lane.size_ == 0 ? 0 : (lane.head_ + 1) & lane.mask_;  // as lib/ring.h
-    if (lane.size_ != 0) {
-      const Lane::Entry& next = lane.ring_[lane.head_];
-      insert_aged(next.at, lane, next.sequence);
-    }
-    lane.actor_.fire(entry.what, entry.arg);
-  }
+  do fire_next();
+  while (next_->at < free_until_);
   firing_ = false;
 }
 

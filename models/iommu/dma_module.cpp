@@ -11,7 +11,10 @@
 namespace iovirt::iommu {
 namespace {
 
-std::uint64_t as_argument(Flight& flight) { return reinterpret_cast<std::uintptr_t>(&flight); }
+template <class Object>
+std::uint64_t as_argument(Object& object) {
+  return reinterpret_cast<std::uintptr_t>(&object);
+}
 
 /// A read whose byte enables are all off asks for no byte (PCIe 2.2.5, zero-length read).
 bool reads_nothing(const tlm::tlm_generic_payload& payload) {
@@ -88,23 +91,19 @@ void Iommu::decode(Flight& flight) {
 void Iommu::found(Flight& flight) {
   --looking_;
   settled(flight);
-  if (!held_.empty()) release_held();
+  release_held();
 }
 
 void Iommu::look_up(Flight& flight) {
-  Translation translation;
-  Fault fault;
-  const Translator::Answer answer = unit_.translator().lookup(flight.request, translation, fault);
-  if (answer == Translator::Answer::translated)
+  Requester& requester = *flight.requester;
+  bool miss = false;
+  if (Translation translation; unit_.translator().find_along(requester.trail, flight.request, translation)) {
+    ++requester.counters.hits;
     use(flight, translation);
-  else if (answer == Translator::Answer::faulted)
-    block(flight, fault);
-  const bool miss = answer == Translator::Answer::miss;
-  ++(miss ? flight.requester->counters.misses : flight.requester->counters.hits);
-  misses_ += miss;
-  if (miss) flight.missed_at = unit_.translator().changes();
-  if (config().prefetch == Prefetch::access && answer == Translator::Answer::translated)
-    want_next_pages(flight.request, *flight.requester, translation.page_bytes);
+    if (config().prefetch == Prefetch::access) want_next_pages(flight.request, requester, translation.page_bytes);
+  } else {
+    miss = !search(flight);
+  }
   if (lookup_ != 0) {
     ++looking_;
     return lookups_.post(queue_.now() + lookup_, miss ? missed : looked_up, as_argument(flight));
@@ -113,16 +112,35 @@ void Iommu::look_up(Flight& flight) {
   settled(flight);
 }
 
+/// In all of the caches. False: a miss.
+bool Iommu::search(Flight& flight) {
+  Requester& requester = *flight.requester;
+  Translation translation;
+  Fault fault;
+  const Translator::Answer answer = unit_.translator().lookup(flight.request, translation, fault, true, &requester.trail);
+  if (answer == Translator::Answer::translated)
+    use(flight, translation);
+  else if (answer == Translator::Answer::faulted)
+    block(flight, fault);
+  const bool miss = answer == Translator::Answer::miss;
+  ++(miss ? requester.counters.misses : requester.counters.hits);
+  misses_ += miss;
+  if (miss) flight.missed_at = unit_.translator().changes();
+  if (config().prefetch == Prefetch::access && answer == Translator::Answer::translated)
+    want_next_pages(flight.request, requester, translation.page_bytes);
+  return !miss;
+}
+
 /// Every lookup may end in a miss, which needs a place; without hit_under_miss one miss keeps all others waiting.
 bool Iommu::has_place() const {
   if (!config().hit_under_miss && misses_ != 0) return false;
-  return config().walk_queue == 0 || wanting_.size() + looking_ < config().walk_queue + idle_walkers_.size();
+  return config().walk_queue == 0 || wanting_.size() + looking_ < config().walk_queue + walkers_.idle();
 }
 
 bool Iommu::lookups_stall() const { return ending_ || !held_.empty() || !has_place(); }
 
-void Iommu::release_held() {
-  if (releasing_ || held_.empty()) return;
+void Iommu::release_some() {
+  if (releasing_) return;
   releasing_ = true;
   while (!held_.empty() && has_place()) {
     Flight& flight = held_.pop();
@@ -259,28 +277,15 @@ void Iommu::want_walk(Flight& flight) {
   feed_walkers();
 }
 
-/// Another walker is at the same page of the same address space.
-bool Iommu::is_walked_for(const Request& request, Walker*& by) {
-  for (Walker& w : walkers_)
-    if (w.busy && w.walk.request.source == request.source && w.walk.request.pasid == request.pasid &&
-        w.walk.request.address >> 12 == request.address >> 12) {
-      by = &w;
-      return true;
-    }
-  return false;
-}
-
-void Iommu::feed_walkers() {
-  if (feeding_) return;  // the loop below takes what its own consequences add
+void Iommu::feed_some() {
   feeding_ = true;
-  while (!wanting_.empty() && !idle_walkers_.empty()) {
+  while (!wanting_.empty() && walkers_.idle() != 0) {
     Flight& flight = wanting_.pop();
     if (config().merge_misses) {
-      Walker* by = nullptr;
-      const bool walked = is_walked_for(flight.request, by);
+      Walker* const by = walkers_.at_page_of(flight.request);
       const bool changed = flight.missed_at != unit_.translator().changes();
-      if ((walked || changed) && retry(flight)) continue;  // somebody else's walk has brought it while it waited
-      if (walked) {
+      if ((by || changed) && retry(flight)) continue;  // somebody else's walk has brought it while it waited
+      if (by) {
         by->merged.push(flight);
         continue;
       }
@@ -289,7 +294,6 @@ void Iommu::feed_walkers() {
   }
   if (!next_pages_.empty()) feed_prefetches();
   feeding_ = false;
-  release_held();
 }
 
 /// True when the caches have an answer now; the flight has then gone on with it.
@@ -308,34 +312,30 @@ bool Iommu::retry(Flight& flight) {
 }
 
 void Iommu::give(const Request& request, Requester& requester, Flight* flight) {
-  const std::uint32_t walker = idle_walkers_.back();
-  idle_walkers_.pop_back();
-  Walker& w = walkers_[walker];
-  w.busy = true;
-  w.flight = flight;
-  w.requester = &requester;
-  advance(walker, unit_.translator().begin(w.walk, request));
+  Walker& walker = walkers_.take(request, requester, flight);
+  advance(walker, unit_.translator().begin(walker.walk, request));
 }
 
-void Iommu::advance(std::uint32_t walker, Step step) {
-  Walker& w = walkers_[walker];
-  w.step = step;
-  if (step == Step::read || step == Step::update) {
-    if (walk_step_ != 0) return walk_steps_.post(queue_.now() + walk_step_, walk_access, walker);
-    return access_entry(walker);
-  }
-  Flight* flight = w.flight;
-  w.busy = false;
-  idle_walkers_.push_back(walker);
+void Iommu::advance(Walker& walker, Step step) {
+  walker.step = step;
+  if (step == Step::translated || step == Step::faulted) return walked(walker, step);
+  if (walk_step_ != 0) return walk_steps_.post(queue_.now() + walk_step_, walk_access, as_argument(walker));
+  access_entry(walker);
+}
+
+void Iommu::walked(Walker& walker, Step step) {
+  Flight* flight = walker.flight;
+  walkers_.put_back(walker);
   // Those that waited ask the caches again; after a fault, or an invalidation that overtook the walk, they walk.
-  wanting_.prepend(w.merged);
+  wanting_.prepend(walker.merged);
   if (flight) {
     --misses_;
     if (step == Step::translated) {
-      use(*flight, w.walk.translation);
-      if (config().prefetch != Prefetch::none) want_next_pages(flight->request, *w.requester, w.walk.translation.page_bytes);
+      use(*flight, walker.walk.translation);
+      if (config().prefetch != Prefetch::none)
+        want_next_pages(flight->request, *walker.requester, walker.walk.translation.page_bytes);
     } else {
-      block(*flight, w.walk.fault);
+      block(*flight, walker.walk.fault);
     }
     settled(*flight);
   }
@@ -365,28 +365,28 @@ void Iommu::want_next_pages(const Request& request, Requester& requester, std::u
 
 /// With walkers that no request waits for. A walk that faults is forgotten: nobody has asked.
 void Iommu::feed_prefetches() {
-  while (!next_pages_.empty() && !idle_walkers_.empty() && wanting_.empty()) {
+  while (!next_pages_.empty() && walkers_.idle() != 0 && wanting_.empty()) {
     const NextPage wish = next_pages_.front();
     next_pages_.pop_front();
-    if (Walker* by = nullptr; unit_.translator().holds(wish.request) || is_walked_for(wish.request, by)) continue;
+    if (unit_.translator().holds(wish.request) || walkers_.at_page_of(wish.request)) continue;
     ++unit_.statistics().prefetches;
     give(wish.request, *wish.requester, nullptr);
   }
 }
 
-void Iommu::access_entry(std::uint32_t walker) {
-  const Walker& w = walkers_[walker];
-  const bool update = w.step == Step::update;
-  w.own->kind = update ? Flight::Kind::walk_update : Flight::Kind::walk_read;
-  Payload& payload = *w.own->payload;
-  const unsigned bytes = update ? 8 : w.walk.read_bytes;
+void Iommu::access_entry(Walker& walker) {
+  const Walk& walk = walker.walk;
+  const bool update = walker.step == Step::update;
+  walker.own->kind = update ? Flight::Kind::walk_update : Flight::Kind::walk_read;
+  Payload& payload = *walker.own->payload;
+  const unsigned bytes = update ? 8 : walk.read_bytes;
   payload.set_command(tlm::TLM_READ_COMMAND);
-  payload.set_address(update ? w.walk.update_address : w.walk.read_address);
+  payload.set_address(update ? walk.update_address : walk.read_address);
   payload.set_data_length(bytes);
   payload.set_streaming_width(bytes);
   payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-  w.own->extension->exclusive = update;
-  ++w.requester->counters.memory_reads;
+  walker.own->extension->exclusive = update;
+  ++walker.requester->counters.memory_reads;
   mem_channel_.send(payload);
 }
 
@@ -394,17 +394,22 @@ void Iommu::entry_answered(Flight& own) {
   const Payload& payload = *own.payload;
   std::uint64_t words[kMaxReadBytes / 8];
   const unsigned bytes = payload.get_data_length();
-  std::memcpy(words, payload.get_data_ptr(), 8);
-  if (bytes > 8) std::memcpy(words + 1, payload.get_data_ptr() + 8, bytes - 8);
-  advance(own.walker, unit_.translator().resume(walkers_[own.walker].walk, payload.is_response_ok(), words));
+  const unsigned char* data = payload.get_data_ptr();
+  std::memcpy(words, data, 8);
+  if (bytes == 16) {
+    std::memcpy(words + 1, data + 8, 8);
+  } else if (bytes > 8) {
+    std::memcpy(words + 1, data + 8, bytes - 8);
+  }
+  advance(*own.walker, unit_.translator().resume(own.walker->walk, payload.is_response_ok(), words));
 }
 
 /// The entry's line is here: compare and swap at this instant, so that no processor's own access can come between.
 /// Memory that offers no transport_dbg is taken to hold what the read brought, and gets a write instead.
 void Iommu::update_entry(Flight& own) {
   Payload& payload = *own.payload;
-  const std::uint32_t walker = own.walker;
-  Walk& walk = walkers_[walker].walk;
+  Walker& walker = *own.walker;
+  Walk& walk = walker.walk;
   Updated outcome = Updated::failed;
   bool writing = false;
   if (payload.is_write()) {

@@ -14,10 +14,12 @@
 #include "models/iommu/interrupt_remapper.h"
 #include "models/iommu/page_requests.h"
 #include "models/iommu/request.h"
+#include "models/iommu/translator.h"
 
 namespace iovirt::iommu {
 
 struct Flight;
+struct Walker;
 
 /// What one requester asked, and what its table walks read.
 struct RequesterCounters {
@@ -39,6 +41,7 @@ struct Requester {
   Flight* last_read = nullptr;
   std::uint64_t last_page = ~0ull;  ///< prefetching on access: where it was
   RequesterCounters counters;
+  Translator::Trail trail;
 };
 
 /// Travels with its payload while that is downstream: in its RequesterExtension, or as an extension of its own.
@@ -68,7 +71,7 @@ struct Flight final : tlm::tlm_extension<Flight> {
   Flight* next_in_walk = nullptr;  ///< walk queue, or those that wait for the same walk
   Flight* owner = nullptr;         ///< own transactions: the interrupt they serve
   std::uint64_t missed_at = 0;     ///< a lookup that missed: Translator::changes()
-  std::uint32_t walker = 0;        ///< walk_read
+  Walker* walker = nullptr;        ///< walk_read
   bool ends_descriptor = false;    ///< status_write: the queue has waited for it
   bool completes = false;          ///< status_write: the wait has IF
   Request request;

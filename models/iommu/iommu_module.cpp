@@ -38,14 +38,10 @@ Iommu::Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue
       lookups_(queue, *this),
       walk_steps_(queue, *this),
       walkers_(config.walkers) {
-  for (std::uint32_t i = config.walkers; i-- > 0;) {
-    walkers_[i].own = &start(Flight::Kind::walk_read, tlm::TLM_READ_COMMAND, 0, kMaxReadBytes);
-    walkers_[i].own->walker = i;
-    idle_walkers_.push_back(i);
+  for (Walker& walker : walkers_.all()) {
+    walker.own = &start(Flight::Kind::walk_read, tlm::TLM_READ_COMMAND, 0, kMaxReadBytes);
+    walker.own->walker = &walker;
   }
-  dma_in.register_nb_transport_fw(this, &Iommu::dma_fw);
-  mem_out.register_nb_transport_bw(this, &Iommu::mem_bw);
-  interrupt_out.register_nb_transport_bw(this, &Iommu::interrupt_bw);
   device_out.register_nb_transport_bw(this, &Iommu::device_bw);
   regs.register_nb_transport_fw(this, &Iommu::regs_fw);
   regs.register_b_transport(this, &Iommu::regs_b);
@@ -64,7 +60,7 @@ void Iommu::fire(std::uint32_t what, std::uint64_t arg) {
     case missed:
       --looking_;
       return want_walk(flight());
-    case walk_access: return access_entry(static_cast<std::uint32_t>(arg));
+    case walk_access: return access_entry(*reinterpret_cast<Walker*>(static_cast<std::uintptr_t>(arg)));
     case entry_read: return remapping_entry_wanted(flight());
     case answered: return answer(flight());
     case execute: return execute_invalidation();

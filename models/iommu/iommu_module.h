@@ -16,6 +16,7 @@
 #include <systemc>
 #include <tlm>
 
+#include "lib/sim/direct_socket.h"
 #include "lib/sim/event_queue.h"
 #include "lib/sim/transaction.h"
 #include "lib/time.h"
@@ -23,22 +24,29 @@
 #include "models/iommu/channel_module.h"
 #include "models/iommu/flight_module.h"
 #include "models/iommu/remapping_unit.h"
+#include "models/iommu/walker_module.h"
 
 namespace iovirt::iommu {
 
 class Iommu : public sc_core::sc_module, private sim::Actor {
+  using Payload = tlm::tlm_generic_payload;
+  tlm::tlm_sync_enum dma_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  tlm::tlm_sync_enum mem_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  tlm::tlm_sync_enum interrupt_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+
  public:
-  using TargetSocket = tlm_utils::simple_target_socket<Iommu>;
-  using InitiatorSocket = tlm_utils::simple_initiator_socket<Iommu>;
+  using DmaSocket = sim::DirectTargetSocket<Iommu, &Iommu::dma_fw>;
+  using RegisterSocket = tlm_utils::simple_target_socket<Iommu>;
+  using InitiatorSocket = tlm::tlm_initiator_socket<>;
   using OptionalSocket = tlm_utils::simple_initiator_socket_optional<Iommu>;
 
-  TargetSocket dma_in{"dma_in"};
-  InitiatorSocket mem_out{"mem_out"};
-  InitiatorSocket interrupt_out{"interrupt_out"};
+  DmaSocket dma_in{"dma_in", *this};
+  sim::DirectInitiatorSocket<Iommu, &Iommu::mem_bw> mem_out{"mem_out", *this};
+  sim::DirectInitiatorSocket<Iommu, &Iommu::interrupt_bw> interrupt_out{"interrupt_out", *this};
   /// ATS and PRI messages to devices; unbound, nobody answers them.
   OptionalSocket device_out{"device_out"};
   /// The register window: addresses are offsets below 4096, 4 or 8 bytes.
-  TargetSocket regs{"regs"};
+  RegisterSocket regs{"regs"};
 
   /// Throws std::invalid_argument naming the key of a configuration that cannot be. `queue` and `pool` must outlive it.
   Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue, sim::TransactionPool& pool);
@@ -60,24 +68,11 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   const RegisterBank& registers() const { return unit_.registers(); }
 
  private:
-  using Payload = tlm::tlm_generic_payload;
   enum What : std::uint32_t { arrive, looked_up, missed, remapped_at_once, walk_access, entry_read, answered, execute, register_done, register_arrive, device_timeout };
-  struct Walker {
-    Walk walk;
-    Flight* own = nullptr;   ///< its accesses to memory, one at a time
-    Step step = Step::read;  ///< the access it waits for
-    bool busy = false;
-    Flight* flight = nullptr;          ///< nullptr: prefetching
-    Requester* requester = nullptr;
-    FlightList merged;                 ///< others that wait for the same page
-  };
 
   void fire(std::uint32_t what, std::uint64_t arg) override;
 
   // sockets
-  tlm::tlm_sync_enum dma_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
-  tlm::tlm_sync_enum mem_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
-  tlm::tlm_sync_enum interrupt_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   tlm::tlm_sync_enum regs_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   void regs_b(Payload& payload, sc_core::sc_time& delay);
   tlm::tlm_sync_enum device_bw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
@@ -127,18 +122,27 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
   // walkers
   void look_up(Flight& flight);
+  [[gnu::noinline]] bool search(Flight& flight);
   bool has_place() const;
   void found(Flight& flight);
   bool lookups_stall() const;
-  [[gnu::noinline]] void release_held();
+  void release_held() {
+    if (!held_.empty()) release_some();
+  }
+  [[gnu::noinline]] void release_some();
   void want_walk(Flight& flight);
   [[gnu::noinline]] void want_next_pages(const Request& request, Requester& requester, std::uint64_t page_bytes);
   [[gnu::noinline]] void feed_prefetches();
-  bool is_walked_for(const Request& request, Walker*& by);
-  void feed_walkers();
+  void feed_walkers() {
+    if (feeding_) return;  // the loop that does it takes what its own consequences add
+    if (!wanting_.empty() || !next_pages_.empty()) feed_some();
+    release_held();
+  }
+  void feed_some();
   void give(const Request& request, Requester& requester, Flight* flight);
-  void advance(std::uint32_t walker, Step step);
-  void access_entry(std::uint32_t walker);
+  void advance(Walker& walker, Step step);
+  void walked(Walker& walker, Step step);
+  void access_entry(Walker& walker);
   void entry_answered(Flight& own);
   [[gnu::noinline]] void update_entry(Flight& own);
   bool retry(Flight& flight);
@@ -172,13 +176,13 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
   RequestChannel<InitiatorSocket> mem_channel_, interrupt_channel_;
   RequestChannel<OptionalSocket> device_channel_;
-  ResponseChannel<TargetSocket> dma_responses_, register_responses_;
+  ResponseChannel<DmaSocket> dma_responses_;
+  ResponseChannel<RegisterSocket> register_responses_;
   FlightPool flights_;
   RequesterTable requesters_;
 
   sim::Lane lookups_, walk_steps_;
-  std::vector<Walker> walkers_;
-  std::vector<std::uint32_t> idle_walkers_;
+  Walkers walkers_;
   FlightList wanting_;          ///< have missed, and wait for a walker
   FlightList held_;             ///< not looked up yet: lookups stall
   std::uint32_t looking_ = 0;   ///< lookups under way

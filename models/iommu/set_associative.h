@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -25,10 +26,11 @@ class SetAssociative {
         set_mask_(config.entries ? config.entries / config.ways - 1 : 0),
         replacement_(config.replacement),
         random_(config.seed * 0x9e37'79b9'7f4a'7c15),
+        free_(config.entries),
         marks_(config.entries, 0),
         ages_(config.replacement == Replacement::plru ? 0 : config.entries, 0),
         trees_(config.replacement == Replacement::plru ? config.entries : 0, 0),
-        slots_(config.entries) {
+        slots_(std::max(config.entries, 1u)) {
     if (partitioning == Partitioning::ways) {
       ways_ /= partitions;
       stride_ = ways_;
@@ -48,11 +50,25 @@ class SetAssociative {
     const std::size_t first = first_of(index, partition);
     const std::size_t way = way_of(tag, first, same);
     if (way == kNone) return nullptr;
-    if (replacement_ == Replacement::lru)
-      ages_[first + way] = ++clock_;
-    else if (replacement_ == Replacement::plru)
+    if (replacement_ == Replacement::plru)
       point_away(first, way);
+    else
+      touch(static_cast<std::uint32_t>(first + way));
     return &slots_[first + way].value;
+  }
+
+  /// Where `found`, which a find gave, lies.
+  std::uint32_t place_of(const Value* found) const {
+    return static_cast<std::uint32_t>(reinterpret_cast<const Slot*>(reinterpret_cast<const char*>(found) - offsetof(Slot, value)) - slots_.data());
+  }
+  /// What lies at `place`, if it has this tag; the replacement state knows nothing of it before touch(place).
+  /// REQUIRES: place_of gave it, or 0; replacement is not plru.
+  const Value* at(std::uint32_t place, std::uint64_t tag) const {
+    const Slot& slot = slots_[place];
+    return slot.tag == tag ? &slot.value : nullptr;
+  }
+  void touch(std::uint32_t place) {
+    if (replacement_ == Replacement::lru) ages_[place] = ++clock_;
   }
 
   void insert(std::uint64_t tag, std::uint64_t index, const Value& value) {
@@ -64,7 +80,7 @@ class SetAssociative {
     const std::size_t first = first_of(index, partition);
     const std::size_t way = place(tag, first, same);
     const std::size_t slot = first + way;
-    if (marks_[slot] == 0) ++used_;
+    if (marks_[slot] == 0) --free_;
     marks_[slot] = mark_of(tag);
     slots_[slot].tag = tag;
     slots_[slot].value = value;
@@ -77,7 +93,7 @@ class SetAssociative {
   /// Drops every entry for which predicate(tag, value) holds.
   template <class Predicate>
   void erase_if(Predicate&& predicate) {
-    if (used_ == 0) return;
+    if (used() == 0) return;
     for (std::size_t i = 0; i < marks_.size(); ++i)
       if (marks_[i] != 0 && predicate(slots_[i].tag, slots_[i].value)) drop(i);
   }
@@ -87,19 +103,19 @@ class SetAssociative {
       if (marks_[i] == mark_of(tag) && slots_[i].tag == tag) drop(i);
   }
   void clear() {
-    if (used_ == 0) return;
-    for (auto& mark : marks_) mark = 0;
-    used_ = 0;
+    if (used() == 0) return;
+    for (std::size_t i = 0; i < marks_.size(); ++i)
+      if (marks_[i] != 0) drop(i);
   }
 
-  std::size_t used() const { return used_; }
+  std::size_t used() const { return marks_.size() - free_; }
   std::size_t capacity() const { return marks_.size(); }
 
  private:
   static constexpr std::size_t kNone = ~std::size_t{0};
   static constexpr std::size_t kAtOnce = 32;
   struct Slot {
-    std::uint64_t tag = 0;
+    std::uint64_t tag = 0;  ///< 0: empty
     Value value{};
   };
 
@@ -147,7 +163,7 @@ class SetAssociative {
   template <class Same>
   std::size_t place(std::uint64_t tag, std::size_t first, Same&& same) {
     if (const std::size_t way = way_of(tag, first, same); way != kNone) return way;
-    if (used_ != marks_.size())
+    if (free_ != 0)
       if (const std::size_t way = free_of(first); way != kNone) return way;
     return victim(first);
   }
@@ -185,7 +201,8 @@ class SetAssociative {
 
   void drop(std::size_t i) {
     marks_[i] = 0;
-    --used_;
+    slots_[i].tag = 0;
+    ++free_;
   }
 
   std::size_t ways_;          ///< of a set of one partition
@@ -195,7 +212,7 @@ class SetAssociative {
   Replacement replacement_;
   std::uint64_t clock_ = 0;
   std::uint64_t random_;
-  std::size_t used_ = 0;
+  std::size_t free_;  ///< entries that hold nothing
   std::vector<std::uint32_t> marks_;  ///< what of a tag is compared first; 0: empty
   std::vector<std::uint64_t> ages_;
   std::vector<std::uint8_t> trees_;

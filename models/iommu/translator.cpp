@@ -16,10 +16,9 @@ Translator::Translator(const Config& config, Statistics& statistics)
       contexts_(config.context_cache),
       pasids_(config.scalable_mode ? config.pasid_cache : CacheConfig{}),
       pages_(config.iotlb, config.iotlb_partitioning, config.iotlb_partitions),
-      l2_(config.paging_cache_l2),
-      l3_(config.paging_cache_l3),
-      l4_(config.paging_cache_l4),
-      l5_(config.paging_cache_l5) {
+      directories_{SetAssociative<Directory>(config.paging_cache_l2), SetAssociative<Directory>(config.paging_cache_l3),
+                   SetAssociative<Directory>(config.paging_cache_l4), SetAssociative<Directory>(config.paging_cache_l5)},
+      trails_(config.context_cache.replacement != Replacement::plru && config.iotlb.replacement != Replacement::plru) {
   active_.reserve(config.walkers);
 }
 
@@ -169,7 +168,7 @@ const Translator::Page* Translator::find_page(const AddressSpace& space, std::ui
 
 void Translator::insert_page(const Walk& walk, unsigned size, const Page& page) {
   const std::uint64_t tag = page_tag(walk.space.domain, tagged_address(walk.request.address), size);
-  if (!walk.may_cache(bytes_of_tag(tag))) return;
+  if (!walk.may_cache(1ull << kPageShift[size])) return;
   pages_.insert(tag, page_set(tag, page.key), page, [&](const Page& other) { return other.key == page.key; },
                 partition_of(walk.request.source, walk.space.domain));
   ++pages_of_size_[size];
@@ -207,7 +206,7 @@ const Translator::Directory* Translator::find_directory(std::uint16_t domain, st
 
 void Translator::insert_directory(const Walk& walk, std::uint64_t address, unsigned level, const Directory& directory) {
   const std::uint64_t tag = page_tag(walk.space.domain, address, level - 1);
-  if (!walk.may_cache(bytes_of_tag(tag))) return;
+  if (!walk.may_cache(1ull << shift_of_size(level - 1))) return;
   directory_cache(level).insert(tag, hashed(tag, directory.key), directory,
                                 [&](const Directory& other) { return other.key == directory.key; });
 }
@@ -249,18 +248,42 @@ bool Translator::is_accessible(const Request& request, const AddressSpace& space
   return !space.has_first() || request.privileged || (page & rights::kUser);
 }
 
+inline bool Translator::plainly_allows(const Page& page, const Request& request) {
+  const std::uint8_t needed = request.write ? rights::kWrite | rights::kDirty : rights::kRead;
+  return (page.rights & needed) == needed;
+}
+
 inline Translator::Answer Translator::use_plain_page(const Page& page, unsigned shift, const Request& request,
                                                      const AddressSpace& space, Translation& translation, Fault& fault) const {
-  const std::uint8_t needed = request.write ? rights::kWrite | rights::kDirty : rights::kRead;
   const std::uint64_t address = page.base + (request.address & ((1ull << shift) - 1));
-  if ((page.rights & needed) != needed || is_interrupt_address(address))
+  if (!plainly_allows(page, request) || is_interrupt_address(address))
     return use_page(page, shift, request, space, translation, fault);
   translation = {address, 1ull << shift};
   translation.snoop = page.rights & rights::kSnoop;
   return Answer::translated;
 }
 
-Translator::Answer Translator::lookup(const Request& request, Translation& translation, Fault& fault, bool count) {
+bool Translator::find_along(const Trail& trail, const Request& request, Translation& translation) {
+  if (mode_ != TableMode::legacy || request.pasid != kNoPasid || request.address_type != 0 || request.page_request || !trails_) return false;
+  const ContextInfo* context = contexts_.at(trail.context, context_tag(request.source));
+  if (!context || !context->plain || (request.address & context->space.unreached) != 0) return false;
+  // A page of another size would have to be looked for behind the smaller ones.
+  const AddressSpace& space = context->space;
+  const Page* page = pages_.at(trail.page, page_tag(space.domain, request.address, 0));
+  if (!page || page->key != space.key || !plainly_allows(*page, request)) return false;
+  const std::uint64_t address = page->base | (request.address & 0xfff);
+  if (is_interrupt_address(address)) return false;
+  contexts_.touch(trail.context);
+  pages_.touch(trail.page);
+  ++statistics_.context_hits;
+  count_page(space, Answer::translated);
+  translation.address = address;
+  translation.page_bytes = 4096;
+  translation.snoop = page->rights & rights::kSnoop;
+  return true;
+}
+
+Translator::Answer Translator::lookup(const Request& request, Translation& translation, Fault& fault, bool count, Trail* trail) {
   const bool plain = mode_ == TableMode::legacy && request.pasid == kNoPasid && request.address_type == 0 && !request.page_request;
   FaultReason reason = plain ? FaultReason::none : check_mode(request);
   if (reason != FaultReason::none) {
@@ -278,6 +301,7 @@ Translator::Answer Translator::lookup(const Request& request, Translation& trans
     const AddressSpace& space = context->space;
     unsigned shift = 0;
     const Page* page = find_page(space, request.source, request.address, shift);
+    if (page && trail) *trail = {contexts_.place_of(context), pages_.place_of(page)};
     const Answer answer = page ? use_plain_page(*page, shift, request, space, translation, fault) : Answer::miss;
     if (count) count_page(space, answer);
     return answer;

@@ -4,6 +4,7 @@
 // DMA remapping: the caches, and the walk through the tables in memory (walk.h).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -32,8 +33,15 @@ class Translator {
   bool holds(const Request& request);
   /// Unchanged since a lookup missed: the same lookup would miss again.
   std::uint64_t changes() const { return changes_; }
-  /// From the caches alone. `count` is false when the same request asks again.
-  Answer lookup(const Request& request, Translation& translation, Fault& fault, bool count = true);
+  /// Where the caches had what a requester last asked for.
+  struct Trail {
+    std::uint32_t context = 0, page = 0;
+  };
+  /// The usual request, through legacy second-stage tables, whose context entry and page are where those of the one before
+  /// were: its host address, all that lookup() would have done with it done. False: nothing done.
+  bool find_along(const Trail& trail, const Request& request, Translation& translation);
+  /// From the caches alone. `count` is false when the same request asks again. `trail`, if given, is kept.
+  Answer lookup(const Request& request, Translation& translation, Fault& fault, bool count = true, Trail* trail = nullptr);
 
   /// Starts at the deepest cached entry.
   Step begin(Walk& walk, const Request& request);
@@ -78,13 +86,14 @@ class Translator {
   void count_page(const AddressSpace& space, Answer answer);
   Answer use_page(const Page& page, unsigned shift, const Request& request, const AddressSpace& space,
                   Translation& translation, Fault& fault) const;
+  static bool plainly_allows(const Page& page, const Request& request);
   Answer use_plain_page(const Page& page, unsigned shift, const Request& request, const AddressSpace& space,
                         Translation& translation, Fault& fault) const;
   const Directory* find_directory(std::uint16_t domain, std::uint32_t key, std::uint64_t address, unsigned level);
   void insert_directory(const Walk& walk, std::uint64_t address, unsigned level, const Directory& directory);
   std::uint64_t page_set(std::uint64_t tag, std::uint32_t key) const;
   SetAssociative<Directory>& directory_cache(unsigned level) {
-    return level == 2 ? l2_ : level == 3 ? l3_ : level == 4 ? l4_ : l5_;
+    return directories_[level - 2];
   }
 
   // rules
@@ -150,9 +159,10 @@ class Translator {
   SetAssociative<AddressSpace> pasids_;
   SetAssociative<Page> pages_;
   DomainTable domains_;
-  SetAssociative<Directory> l2_, l3_, l4_, l5_;
+  std::array<SetAssociative<Directory>, 4> directories_;  ///< of levels 2 to 5
   std::uint32_t pages_of_size_[3] = {};  ///< in the IOTLB: 4 KB, 2 MB, 1 GB; may count too many, never too few
   std::uint64_t changes_ = 0;            ///< entries cached, invalidations, root tables set
+  const bool trails_;                    ///< places can be remembered: neither of the two caches concerned is plru
   bool keyed_pages_ = false;             ///< pages of other address spaces than plain second-stage ones have been cached
   std::vector<Walk*> active_;
 };

@@ -14,8 +14,7 @@
 namespace iovirt::iommu {
 
 Step Translator::begin(Walk& walk, const Request& request) {
-  walk = Walk{};
-  walk.request = request;
+  walk.start(request);
   walk.scalable = mode_ == TableMode::scalable;
   active_.push_back(&walk);
   ++statistics_.walks;

@@ -109,6 +109,18 @@ struct Walk {
 
   std::uint64_t stale_bytes = ~0ull;  ///< page-selective invalidations have overtaken entries that cover so much, or more
 
+  /// For another request: what is not set here is set before it is read.
+  void start(const Request& its) {
+    request = its;
+    stage = Stage::root;
+    target = Target::request;
+    fault_processing_disabled = page_absent = first_dirty = set_first_dirty = table_write = false;
+    cacheable = true;
+    context = {};
+    space = {};
+    pasid = 0;
+    stale_bytes = ~0ull;
+  }
   bool in_tables() const { return stage == Stage::first || stage == Stage::second; }
   /// `address` is the walk's, as its entries are tagged.
   void overtaken_by(std::uint64_t address, std::uint64_t first, std::uint64_t last) {

@@ -28,7 +28,7 @@ constexpr std::uint64_t end_line(std::uint64_t address, std::uint64_t bytes) {
 
 Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue)
     : sc_module(name),
-      dma_in("dma_in"),
+      dma_in("dma_in", *this),
       queue_(queue),
       ram_(valid(config).size_bytes, config.hole_base, config.hole_bytes),
       llc_(config.llc_bytes, config.llc_ways, config.ddio_ways),
@@ -39,6 +39,7 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
       backlog_(line_time_ * config.write_queue_lines),
       read_interval_(ns_to_ps(config.device_read_interval_ns)),
       line_interval_(ns_to_ps(config.device_line_interval_ns)),
+      paced_((read_interval_ | line_interval_) != 0),
       refresh_interval_(ns_to_ps(config.refresh_interval_ns)),
       refresh_(ns_to_ps(config.refresh_ns)),
       parallelism_(config.memory_parallelism),
@@ -48,7 +49,6 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
       hits_(queue, *this),
       misses_(queue, *this),
       writes_(queue, *this) {
-  dma_in.register_nb_transport_fw(this, &Memory::request);
   dma_in.register_get_direct_mem_ptr(this, &Memory::direct);
   dma_in.register_transport_dbg(this, &Memory::debug);
 }
@@ -80,30 +80,52 @@ Ps Memory::write_back(std::uint64_t line, Ps now) {
   return channel.free_at() > now + backlog_ ? channel.free_at() - backlog_ : now;
 }
 
-[[gnu::always_inline]] inline Ps Memory::device_read(std::uint64_t address, std::uint64_t bytes, Ps now, bool exclusive) {
+/// When it is there, the way apart.
+[[gnu::always_inline]] inline Ps Memory::device_read_line(std::uint64_t line, Ps now) {
+  if (llc_.device_read(line * kLineBytes).hit) {
+    ++counters_.device_line_hits;
+    return now;
+  }
+  ++counters_.device_line_misses;
+  return fetch(line, now);
+}
+
+/// It leaves the line as a write would: modified in the cache, or without DDIO written back.
+Ps Memory::exclusive_read_line(std::uint64_t line, Ps now) {
+  const Llc::Outcome outcome = llc_.device_write(line * kLineBytes);
+  const Ps done = outcome.wrote_back ? write_back(line, now) : now;
+  ++(outcome.hit ? counters_.device_line_hits : counters_.device_line_misses);
+  return outcome.hit ? done : std::max(done, fetch(line, now));
+}
+
+[[gnu::always_inline]] inline Ps Memory::device_write_line(std::uint64_t line, Ps now) {
+  const Llc::Outcome outcome = llc_.device_write(line * kLineBytes);
+  ++(outcome.hit ? counters_.device_line_hits : counters_.device_line_misses);
+  return outcome.wrote_back ? write_back(line, now) : now;
+}
+
+/// What one(line) says of the slowest of them. Most requests are of one line.
+template <class One>
+[[gnu::always_inline]] inline Ps Memory::of_lines(std::uint64_t address, std::uint64_t bytes, Ps now, One&& one) {
+  if (bytes - 1 < kLineBytes - address % kLineBytes) return one(first_line(address));
+  return of_many_lines(address, bytes, now, one);
+}
+template <class One>
+[[gnu::noinline]] Ps Memory::of_many_lines(std::uint64_t address, std::uint64_t bytes, Ps now, One&& one) {
   Ps done = now;
   const std::uint64_t end = end_line(address, bytes);
-  for (std::uint64_t line = first_line(address); line < end; ++line) {
-    // An exclusive one leaves the line as a write would: modified in the cache, or without DDIO written back.
-    const Llc::Outcome outcome = exclusive ? llc_.device_write(line * kLineBytes) : llc_.device_read(line * kLineBytes);
-    if (outcome.wrote_back) done = std::max(done, write_back(line, now));
-    if (outcome.hit) {
-      ++counters_.device_line_hits;
-    } else {
-      ++counters_.device_line_misses;
-      done = std::max(done, fetch(line, now));
-    }
-  }
+  for (std::uint64_t line = first_line(address); line < end; ++line) done = std::max(done, one(line));
+  return done;
+}
+
+[[gnu::always_inline]] inline Ps Memory::device_read(std::uint64_t address, std::uint64_t bytes, Ps now, bool exclusive) {
+  const Ps done = exclusive ? of_many_lines(address, bytes, now, [=, this](std::uint64_t line) { return exclusive_read_line(line, now); })
+                            : of_lines(address, bytes, now, [=, this](std::uint64_t line) { return device_read_line(line, now); });
   return done + device_latency_;
 }
 
 [[gnu::always_inline]] inline Ps Memory::device_write(std::uint64_t address, std::uint64_t bytes, Ps now) {
-  Ps done = now;
-  for (std::uint64_t line = first_line(address); line < end_line(address, bytes); ++line) {
-    const Llc::Outcome outcome = llc_.device_write(line * kLineBytes);
-    ++(outcome.hit ? counters_.device_line_hits : counters_.device_line_misses);
-    if (outcome.wrote_back) done = std::max(done, write_back(line, now));
-  }
+  const Ps done = of_lines(address, bytes, now, [=, this](std::uint64_t line) { return device_write_line(line, now); });
   last_write_commit_ = std::max(done + device_latency_, last_write_commit_);
   return last_write_commit_;
 }
@@ -160,7 +182,7 @@ tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tl
   const Ps now = queue_.now();
   const auto socket = static_cast<std::uint32_t>(id);
   Ps turn = now;
-  if (payload.is_read() && (read_interval_ | line_interval_) != 0) {
+  if (payload.is_read() && paced_) {
     const std::uint64_t address = payload.get_address();
     const Ps lines = end_line(address, payload.get_data_length()) - first_line(address);
     turn = read_port_.claim(now, read_interval_ + lines * line_interval_);

@@ -13,8 +13,8 @@
 
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/multi_passthrough_target_socket.h>
 
+#include "lib/sim/direct_socket.h"
 #include "lib/sim/event_queue.h"
 #include "lib/sim/transaction.h"
 #include "lib/timed_resource.h"
@@ -25,8 +25,10 @@
 namespace iovirt::memory {
 
 class Memory : public sc_core::sc_module, private sim::Actor {
+  tlm::tlm_sync_enum request(int id, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+
  public:
-  tlm_utils::multi_passthrough_target_socket<Memory> dma_in;
+  sim::DirectMultiTargetSocket<Memory, &Memory::request> dma_in;
 
   /// Throws std::invalid_argument when `config` makes no sense. `queue` must outlive this.
   Memory(sc_core::sc_module_name name, const Config& config, sim::EventQueue& queue);
@@ -51,7 +53,6 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   const Counters& counters() const { return counters_; }
 
  private:
-  tlm::tlm_sync_enum request(int id, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   bool direct(int id, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   unsigned debug(int id, tlm::tlm_generic_payload& payload);
   bool move(tlm::tlm_generic_payload& payload);
@@ -61,6 +62,13 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   void serve(std::uint32_t id, tlm::tlm_generic_payload& payload, Ps now);
   Ps device_read(std::uint64_t address, std::uint64_t bytes, Ps now, bool exclusive);
   Ps device_write(std::uint64_t address, std::uint64_t bytes, Ps now);
+  Ps device_read_line(std::uint64_t line, Ps now);
+  Ps exclusive_read_line(std::uint64_t line, Ps now);
+  Ps device_write_line(std::uint64_t line, Ps now);
+  template <class One>
+  Ps of_lines(std::uint64_t address, std::uint64_t bytes, Ps now, One&& one);
+  template <class One>
+  Ps of_many_lines(std::uint64_t address, std::uint64_t bytes, Ps now, One&& one);
   Ps cpu_line(std::uint64_t line, bool write);
   Ps fetch(std::uint64_t line, Ps now);
   Ps write_back(std::uint64_t line, Ps now);
@@ -79,6 +87,7 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   Ps device_latency_;  // of a hit
   Ps dram_latency_, line_time_, backlog_;
   Ps read_interval_, line_interval_;
+  bool paced_;  // by either of these
   Ps refresh_interval_, refresh_;
   TimedResource read_port_;
   unsigned parallelism_;

@@ -143,21 +143,22 @@ AccessTrace::~AccessTrace() {
 void AccessTrace::rewind() {
   at_ = begin_;
   last_ = 0;
-  number_ = 0;
+  lines_ = 0;
 }
 
 void AccessTrace::fail(std::string_view column, std::string_view value, std::string_view expected) const {
   // The header is line 1.
-  throw ConfigError(binary_ ? fmt::format("{}: record {}: {}: {}: expected {}", path_, number_, column, value, expected)
-                            : fmt::format("{}: line {}: {}: {}: expected {}", path_, number_ + 1, column, value, expected));
+  throw ConfigError(binary_ ? fmt::format("{}: record {}: {}: {}: expected {}", path_, number(), column, value, expected)
+                            : fmt::format("{}: line {}: {}: {}: expected {}", path_, number() + 1, column, value, expected));
 }
 
 void AccessTrace::refuse_record(const AccessRecord& record) {
-  ++number_;
+  const std::uint8_t reserved = at_[binary_trace::kRecordBytes - 1] >> 6;
+  at_ += binary_trace::kRecordBytes;
   if (record.time > AccessRecord::kMaxTime) fail("time", fmt::format("{} ps", record.time), fmt::format("at most {}", AccessRecord::kMaxTime));
   if (record.time < last_) fail("time", fmt::format("{} ps", record.time), fmt::format("records in the order of their times: the one before has {} ps", last_));
   if (!plausible(record)) fail("address", fmt::format("{:#x}", record.address), "an access that ends within 64 bits");
-  fail("bits 63:62 of its last word", fmt::format("{}", at_[binary_trace::kRecordBytes - 1] >> 6), "0");
+  fail("bits 63:62 of its last word", fmt::format("{}", reserved), "0");
 }
 
 bool AccessTrace::next_line(AccessRecord& record) {
@@ -167,7 +168,7 @@ bool AccessTrace::next_line(AccessRecord& record) {
   std::string_view line(reinterpret_cast<const char*>(at_), static_cast<std::size_t>(stop - at_));
   if (line.ends_with('\r')) line.remove_suffix(1);
   at_ = newline ? newline + 1 : end_;
-  ++number_;
+  ++lines_;
 
   std::string_view cells[kColumnCount];
   std::size_t count = 0;
@@ -179,7 +180,7 @@ bool AccessTrace::next_line(AccessRecord& record) {
     rest.remove_prefix(comma + 1);
   }
   if (count != kColumnCount)
-    throw ConfigError(fmt::format("{}: line {}: {} column{}: expected {}: {}", path_, number_ + 1, count, count == 1 ? "" : "s", kColumnCount, kTraceHeader));
+    throw ConfigError(fmt::format("{}: line {}: {} column{}: expected {}: {}", path_, lines_ + 1, count, count == 1 ? "" : "s", kColumnCount, kTraceHeader));
   const auto refuse = [&](std::size_t column, std::string_view expected) {
     fail(kColumns[column], fmt::format("\"{}\"", cells[column].substr(0, 40)), expected);
   };

@@ -41,17 +41,22 @@ inline constexpr std::size_t kRecordBytes = 24;
 inline constexpr std::uint64_t kHasPasid = 1ull << 36, kWrite = 1ull << 37;
 /// 0: time in ps; 1: address; 2: requester 15:0, PASID 35:16, has PASID 36, write 37, bytes - 1 in 61:38, 63:62 are 0.
 std::array<std::uint64_t, 3> encode(const AccessRecord& record);
-inline AccessRecord decode(const std::uint8_t* record) {
+inline std::uint64_t word(const std::uint8_t* record, unsigned i) {
   static_assert(std::endian::native == std::endian::little);
-  std::uint64_t words[3];
-  std::memcpy(words, record, sizeof words);
-  const std::uint64_t w = words[2];
-  return {words[0],
-          words[1],
-          static_cast<std::uint32_t>(w >> 38 & 0xff'ffff) + 1,
-          w & kHasPasid ? static_cast<std::uint32_t>(w >> 16 & 0xf'ffff) : kNoTracePasid,
-          static_cast<std::uint16_t>(w),
-          (w & kWrite) != 0};
+  std::uint64_t value;
+  std::memcpy(&value, record + 8 * i, sizeof value);
+  return value;
+}
+/// False: bits that must be 0 are not.
+inline bool decode(const std::uint8_t* from, AccessRecord& record) {
+  const std::uint64_t w = word(from, 2);
+  record.time = word(from, 0);
+  record.address = word(from, 1);
+  record.bytes = static_cast<std::uint32_t>(w >> 38 & 0xff'ffff) + 1;
+  record.pasid = w & kHasPasid ? static_cast<std::uint32_t>(w >> 16 & 0xf'ffff) : kNoTracePasid;
+  record.requester = static_cast<std::uint16_t>(w);
+  record.write = (w & kWrite) != 0;
+  return w >> 62 == 0;
 }
 }  // namespace binary_trace
 
@@ -74,12 +79,11 @@ class AccessTrace {
   bool next(AccessRecord& record) {
     if (!binary_) return next_line(record);
     if (at_ == end_) return false;
-    record = binary_trace::decode(at_);
-    const bool reserved = (at_[binary_trace::kRecordBytes - 1] & 0xc0) != 0;
-    if (record.time < last_ || record.time > AccessRecord::kMaxTime || !plausible(record) || reserved) refuse_record(record);
+    // In one comparison: not before the last one, and at most kMaxTime.
+    const bool good = binary_trace::decode(at_, record) && record.time - last_ <= AccessRecord::kMaxTime - last_ && plausible(record);
+    if (!good) refuse_record(record);
     last_ = record.time;
     at_ += binary_trace::kRecordBytes;
-    ++number_;
     return true;
   }
   void rewind();
@@ -91,6 +95,8 @@ class AccessTrace {
   [[gnu::noinline]] bool next_line(AccessRecord& record);
   [[noreturn, gnu::cold]] void refuse_record(const AccessRecord& record);
   void open_contents(int file);
+  /// Of records given so far.
+  std::uint64_t number() const { return binary_ ? static_cast<std::uint64_t>(at_ - begin_) / binary_trace::kRecordBytes : lines_; }
 
   std::string path_;
   std::string copy_;  ///< of what cannot be mapped
@@ -101,7 +107,7 @@ class AccessTrace {
   const std::uint8_t* at_ = nullptr;
   bool binary_ = false;
   Ps last_ = 0;
-  std::uint64_t number_ = 0;  ///< of records given so far
+  std::uint64_t lines_ = 0;  ///< given so far, of the text
 };
 
 /// Writes the binary form, or with a name that ends in .csv the text; whole or not at all.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-
 #include "models/iommu/registers_spec.h"
 
 namespace iovirt::platform {
@@ -18,7 +17,6 @@ constexpr std::uint64_t kPage = 4096;
 TracePlayer::TracePlayer(sc_core::sc_module_name name, AccessTrace& trace, const TenantTables& tables, std::uint32_t outstanding,
                          sim::EventQueue& queue)
     : sc_module(name), trace_(trace), tables_(tables), queue_(queue), outstanding_(outstanding), data_(kPage, 0), results_(tables.tenants()) {
-  dma_out.register_nb_transport_bw(this, &TracePlayer::answered);
   interrupt_in.register_nb_transport_fw(this, &TracePlayer::interrupted);
 }
 
@@ -56,15 +54,16 @@ void TracePlayer::fire(std::uint32_t, std::uint64_t) {
   pump();
 }
 
-void TracePlayer::pump() {
+void TracePlayer::pump_more() {
   if (pumping_) return;  // an answer came while one was being sent
   pumping_ = true;
-  while (pending_ && !armed_ && !unended_ && in_flight_ < outstanding_) {
-    if (record_.time > queue_.now()) {
+  while (pending_ && !unended_ && in_flight_ < outstanding_) {
+    if (const Ps now = queue_.now(); record_.time <= now) {
+      send(now);
+    } else {
       armed_ = true;
       queue_.post(record_.time, *this, 0);
-    } else {
-      send();
+      break;
     }
   }
   pumping_ = false;
@@ -77,7 +76,7 @@ void TracePlayer::add_request() {
   idle_ = &request;
 }
 
-void TracePlayer::send() {
+void TracePlayer::send(Ps now) {
   if (!idle_) add_request();
   Request& payload = *idle_;
   idle_ = payload.next_idle;
@@ -92,12 +91,15 @@ void TracePlayer::send() {
   payload.extension.pasid = record_.pasid == kNoTracePasid || record_.pasid == 0 ? sim::kNoPasid : record_.pasid;  // 0 is RID_PASID
   payload.due = record_.time;
   payload.tenant = static_cast<std::uint32_t>(tables_.index_of(record_.requester));
-  if (queue_.now() > record_.time) ++delayed_;
+  delayed_ += now > record_.time;
   ++sent_;
   ++in_flight_;
-  record_.address += bytes;
-  record_.bytes -= bytes;
-  if (record_.bytes == 0) next_record();
+  if (bytes == record_.bytes) {
+    next_record();
+  } else {
+    record_.address += bytes;
+    record_.bytes -= bytes;
+  }
 
   tlm::tlm_phase phase = tlm::BEGIN_REQ;
   sc_core::sc_time delay = queue_.delay();

@@ -16,6 +16,7 @@
 #include <tlm_utils/simple_target_socket.h>
 
 #include "lib/latency_histogram.h"
+#include "lib/sim/direct_socket.h"
 #include "lib/sim/event_queue.h"
 #include "lib/sim/transaction.h"
 #include "models/platform/translate/access_trace.h"
@@ -24,8 +25,11 @@
 namespace iovirt::platform {
 
 class TracePlayer : public sc_core::sc_module, private sim::Actor, private tlm::tlm_mm_interface {
+  using Payload = tlm::tlm_generic_payload;
+  tlm::tlm_sync_enum answered(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+
  public:
-  tlm_utils::simple_initiator_socket<TracePlayer> dma_out{"dma_out"};
+  sim::DirectInitiatorSocket<TracePlayer, &TracePlayer::answered> dma_out{"dma_out", *this};
   tlm_utils::simple_initiator_socket<TracePlayer> regs_out{"regs_out"};
   tlm_utils::simple_target_socket<TracePlayer> interrupt_in{"interrupt_in"};  ///< the IOMMU's own events end here
 
@@ -51,7 +55,6 @@ class TracePlayer : public sc_core::sc_module, private sim::Actor, private tlm::
   Ps last_answer() const { return last_answer_; }
 
  private:
-  using Payload = tlm::tlm_generic_payload;
   struct Request : Payload {
     explicit Request(tlm::tlm_mm_interface* mm) : Payload(mm) {}
     sim::RequesterExtension extension;
@@ -65,10 +68,12 @@ class TracePlayer : public sc_core::sc_module, private sim::Actor, private tlm::
   void free(Payload* payload) override;
   void write_register(std::uint32_t offset, std::uint64_t value, unsigned bytes);
   void next_record();
-  void pump();
+  void pump() {
+    if (pending_ && !armed_) pump_more();
+  }
+  void pump_more();
   [[gnu::noinline]] void add_request();
-  void send();
-  tlm::tlm_sync_enum answered(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  void send(Ps now);
   tlm::tlm_sync_enum interrupted(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   void complete(Payload& payload);
 

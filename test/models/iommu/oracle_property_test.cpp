@@ -69,7 +69,12 @@ struct Player {
     flight.begin = world.now();
     Translation translation;
     Fault fault;
-    switch (translator.lookup(request_of(asked), translation, fault)) {
+    Translator::Trail& trail = trails[asked.source];
+    if (along_trails && translator.find_along(trail, request_of(asked), translation)) {
+      ++found_along;
+      return answer_of(translation);
+    }
+    switch (translator.lookup(request_of(asked), translation, fault, true, &trail)) {
       case Translator::Answer::translated: return answer_of(translation);
       case Translator::Answer::faulted: return answer_of(fault);
       case Translator::Answer::miss: break;
@@ -114,6 +119,10 @@ struct Player {
   RandomWorld world;
   Statistics statistics;
   Translator translator;
+  bool along_trails = true;
+  std::map<std::uint16_t, Translator::Trail> trails;
+  std::uint64_t found_along = 0;
+  OracleAnswer last;  ///< of another player to the same request
   std::map<std::uint64_t, std::uint64_t> updates;  ///< bits that walks have set
 };
 
@@ -168,6 +177,7 @@ void require_no_difference(bool scalable, unsigned seed, int steps) {
   INFO("seed " << seed << ", step " << difference << ": " << what);
   REQUIRE(difference == -1);
   REQUIRE(player.statistics.iotlb_hits > static_cast<std::uint64_t>(steps / 100));  // caches matter in this world
+  if (!scalable) REQUIRE(player.found_along > 0);
 }
 
 /// Software invalidates when it likes; with `at_once`, several walks are under way while it does.
@@ -227,6 +237,34 @@ TEST_CASE("legacy mode answers as the naive translator does, whatever is edited 
 
 TEST_CASE("scalable mode answers as the naive translator does, whatever is edited and then invalidated") {
   require_no_difference(true, GENERATE(range(101u, 133u)), 25'000);
+}
+
+TEST_CASE("what is found where the last request's was is counted, used and replaced as what is searched for") {
+  const auto seed = GENERATE(range(601u, 613u));
+  Player along(seed, {}), searching(seed, {});
+  searching.along_trails = false;
+  for (int step = 0; step < 25'000; ++step) {
+    for (Player* player : {&along, &searching}) {
+      RandomWorld& world = player->world;
+      if (world.chance(1)) {
+        world.edit();
+        player->invalidate(world.sufficient(0));
+        world.clean(0);
+        continue;
+      }
+      const OracleRequest request = world.request();
+      const OracleAnswer answer = player->whole(request);
+      INFO("seed " << seed << ", step " << step << ": " << text(request) << ": " << text(answer));
+      if (player == &searching) REQUIRE(answer == searching.last);
+      searching.last = answer;
+    }
+  }
+  REQUIRE(along.found_along > 0);
+  REQUIRE(searching.found_along == 0);
+  REQUIRE(along.statistics.context_hits == searching.statistics.context_hits);
+  REQUIRE(along.statistics.iotlb_hits == searching.statistics.iotlb_hits);
+  REQUIRE(along.statistics.walks == searching.statistics.walks);
+  REQUIRE(along.statistics.memory_reads == searching.statistics.memory_reads);
 }
 
 TEST_CASE("the naive translator notices when software forgets its invalidations") {
