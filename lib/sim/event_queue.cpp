@@ -12,7 +12,7 @@
 namespace iovirt::sim {
 
 EventQueue::EventQueue(sc_core::sc_module_name name, bool run_ahead) : sc_module(name), run_ahead_(run_ahead) {
-  near_[0].at = kNever;
+  near_[0] = {kNever, 0, 0, 0, 0};
   far_.reserve(1024);
   ready_.reserve(64);
   SC_METHOD(wake);
@@ -25,7 +25,7 @@ EventQueue::EventQueue(sc_core::sc_module_name name, bool run_ahead) : sc_module
 void EventQueue::push_far(const Event& event) {
   far_.push_back(event);
   std::push_heap(far_.begin(), far_.end(), Later{});
-  far_at_ = far_.front().at;
+  far_at_ = far_.front().at();
 }
 
 void Lane::grow() {
@@ -49,7 +49,7 @@ void EventQueue::refill() {
     std::pop_heap(far_.begin(), far_.end(), Later{});
     *++next_ = far_.back();
   }
-  far_at_ = far_.empty() ? kNever : far_.front().at;
+  far_at_ = far_.empty() ? kNever : far_.front().at();
   std::reverse(near_.data() + 1, next_ + 1);
 }
 

@@ -117,18 +117,29 @@ class EventQueue : public sc_core::sc_module {
   friend class Alarm;
   friend class Lane;
   friend class Strand;
-  struct Event {
-    Ps at;
-    std::uintptr_t target;   ///< an Actor, or with kOfLane a Lane: this is the first of its events
-    std::uint64_t arg;
-    std::uint32_t what;
-    std::uint32_t sequence;  ///< wraps; only differences matter
+  // In two halves, each written and moved as one: a host that reads at once, as a whole, what was written in parts waits
+  // until all of it has arrived.
+  using Half [[gnu::vector_size(16)]] = std::uint64_t;
+  class Event {
+   public:
+    Event() = default;
+    /// `target`: an Actor, or with kOfLane a Lane: this is the first of its events. `sequence` wraps; only differences matter.
+    Event(Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence)
+        : first_{at, target}, second_{arg, std::uint64_t{sequence} << 32 | what} {}
+    Ps at() const { return first_[0]; }
+    std::uintptr_t target() const { return first_[1]; }
+    std::uint64_t arg() const { return second_[0]; }
+    std::uint32_t what() const { return static_cast<std::uint32_t>(second_[1]); }
+    std::uint32_t sequence() const { return static_cast<std::uint32_t>(second_[1] >> 32); }
+
+   private:
+    Half first_, second_;
   };
   static constexpr std::uintptr_t kOfLane = 1;
   static std::uintptr_t target_of(Actor& actor) { return reinterpret_cast<std::uintptr_t>(&actor); }
   struct Later {
     bool operator()(const Event& a, const Event& b) const {
-      return a.at != b.at ? a.at > b.at : static_cast<std::int32_t>(a.sequence - b.sequence) > 0;
+      return a.at() != b.at() ? a.at() > b.at() : static_cast<std::int32_t>(a.sequence() - b.sequence()) > 0;
     }
   };
   /// The kernel's time stands still while the queue or a strand runs.
@@ -150,21 +161,16 @@ class EventQueue : public sc_core::sc_module {
   void make_ready(Strand& strand);
   bool somebody_ready() const { return ready_next_ != ready_.size(); }
   void insert(Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what) {
-    const std::uint32_t sequence = sequence_++;
-    if (at >= far_at_) return push_far({at, target, arg, what, sequence});
+    const Event event(at, target, arg, what, sequence_++);
+    if (at >= far_at_) return push_far(event);
     // The newest of equal times goes behind them: it has the highest sequence number.
     Event* slot = ++next_;
-    for (; slot[-1].at <= at; --slot) *slot = slot[-1];
-    place(*slot, at, target, arg, what, sequence);
+    for (; slot[-1].at() <= at; --slot) *slot = slot[-1];
+    place(*slot, event);
   }
   void insert_follower(Lane& lane);
-  // By values: an Event put together in memory and copied from there at once waits for its parts to arrive.
-  void place(Event& slot, Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
-    slot.at = at;
-    slot.target = target;
-    slot.arg = arg;
-    slot.what = what;
-    slot.sequence = sequence;
+  void place(Event& slot, const Event& event) {
+    slot = event;
     if (next_ == near_.data() + kNear + 1) spill();
   }
   [[gnu::noinline]] void push_far(const Event& event);
@@ -173,7 +179,7 @@ class EventQueue : public sc_core::sc_module {
   /// kNever: there is no event.
   Ps soonest() {
     if (next_ == near_.data() && far_at_ != kNever) refill();
-    return next_->at;
+    return next_->at();
   }
   void fire_next();
   void fire_some();
@@ -192,7 +198,7 @@ class EventQueue : public sc_core::sc_module {
   std::uint64_t processed_ = 0;
   // The soonest events, sorted with the next one last: most are posted a little ahead, a few places from the end. Before
   // them one at kNever. The rest is a heap, none of it before those.
-  static constexpr std::size_t kNear = 48;
+  static constexpr std::size_t kNear = 112;
   std::array<Event, kNear + 2> near_;
   Event* next_ = near_.data();
   Ps far_at_ = kNever;          ///< of the soonest in far_
@@ -262,22 +268,23 @@ inline void EventQueue::insert_follower(Lane& lane) {
   lane.head_ = --lane.size_ == 0 ? 0 : (lane.head_ + 1) & lane.mask_;  // as lib/ring.h
   const Ps at = entry.at;
   const std::uintptr_t target = reinterpret_cast<std::uintptr_t>(&lane) | kOfLane;
+  const Event event(at, target, entry.arg, entry.what, entry.sequence);
   const auto before = [at, sequence = entry.sequence](const Event& other) {
-    return other.at != at ? other.at < at : static_cast<std::int32_t>(other.sequence - sequence) < 0;
+    return other.at() != at ? other.at() < at : static_cast<std::int32_t>(other.sequence() - sequence) < 0;
   };
-  if (at >= far_at_ && before(far_.front())) return push_far({at, target, entry.arg, entry.what, entry.sequence});
+  if (at >= far_at_ && before(far_.front())) return push_far(event);
   Event* slot = ++next_;
   for (; before(slot[-1]); --slot) *slot = slot[-1];
-  place(*slot, at, target, entry.arg, entry.what, entry.sequence);
+  place(*slot, event);
 }
 
 /// REQUIRES: there is one in near_.
 inline void EventQueue::fire_next() {
   const Event& event = *next_--;
-  const std::uintptr_t target = event.target;
-  const std::uint64_t arg = event.arg;
-  const std::uint32_t what = event.what;
-  now_ = event.at;
+  const std::uintptr_t target = event.target();
+  const std::uint64_t arg = event.arg();
+  const std::uint32_t what = event.what();
+  now_ = event.at();
   ++processed_;
   if (!(target & kOfLane)) return reinterpret_cast<Actor*>(target)->fire(what, arg);
   Lane& lane = *reinterpret_cast<Lane*>(target - kOfLane);
@@ -292,7 +299,7 @@ inline void EventQueue::fire_next() {
 inline void EventQueue::fire_some() {
   firing_ = true;
   do fire_next();
-  while (next_->at < free_until_);
+  while (next_->at() < free_until_);
   firing_ = false;
 }
 

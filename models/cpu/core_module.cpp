@@ -405,10 +405,14 @@ void Core::apply(const ApicEffect& effect) {
   if (effect.ipi) group_.send(*this, *effect.ipi);
 }
 
+/// A guest without a tick sets its deadline anew each time it idles: what is posted already serves a later one too.
 void Core::arm_timer() {
-  ++timer_generation_;
-  const Ps due = apic_.next_deadline();
-  if (due != kNever) queue_.post(std::max(due, queue_.now()), *this, kTimer, timer_generation_);
+  const Ps next = apic_.next_deadline();
+  if (next == kNever) return;
+  const Ps due = std::max(next, queue_.now());
+  if (due >= timer_posted_) return;
+  timer_posted_ = due;
+  queue_.post(due, *this, kTimer, due);
 }
 
 void Core::accept(const InterruptMessage& message) {
@@ -417,9 +421,10 @@ void Core::accept(const InterruptMessage& message) {
 
 void Core::fire(std::uint32_t what, std::uint64_t arg) {
   if (what == kTimer) {
-    if (arg != timer_generation_) return;
+    if (arg != timer_posted_) return;
+    timer_posted_ = kNever;
     if (apic_.expire(queue_.now())) queue_.notify(interrupt_);
-    if (apic_.next_deadline() != kNever) arm_timer();
+    arm_timer();
     return;
   }
   if (preemption_posted_ == arg) preemption_posted_ = kNever;

@@ -156,7 +156,7 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
 
   std::array<std::uint8_t, kApicPageBytes> apic_page_{};
   LocalApic apic_;
-  std::uint64_t timer_generation_ = 0;
+  Ps timer_posted_ = kNever;  ///< when the timer is looked at next
   bool host_enabled_ = false;
   Idt* host_idt_ = nullptr;
 

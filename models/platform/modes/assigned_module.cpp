@@ -23,10 +23,14 @@ class AssignedRig : public GuestRig {
   void assign(unsigned vm, const pcie::FoundFunction& device) {
     if (vm == 0)
       server_.kernel.set_system_vector(software::kPostedWakeupVector, [this] {
-        for (auto& guest : guests_) guest->vm.posted_wakeup();
+        const unsigned core = server_.kernel.vmx_cpu().index();
+        if (core >= vms_of_core_.size()) return;
+        for (software::Vm* blocked : vms_of_core_[core]) blocked->posted_wakeup();
       });
     Guest& guest = *guests_[vm];
     guest.create();
+    if (guest.vm.core() >= vms_of_core_.size()) vms_of_core_.resize(guest.vm.core() + 1);
+    vms_of_core_[guest.vm.core()].push_back(&guest.vm);
     devices_.push_back(std::make_unique<software::VfioFunction>(
         device,
         software::VfioOptions{.page_bytes = software::bytes_of(server_.config.software.page_size),
@@ -39,6 +43,7 @@ class AssignedRig : public GuestRig {
 
  private:
   std::vector<std::unique_ptr<software::VfioFunction>> devices_;
+  std::vector<std::vector<software::Vm*>> vms_of_core_;  ///< which may be blocked there
 };
 
 class Assigned final : public AssignedRig {
