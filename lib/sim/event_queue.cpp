@@ -22,8 +22,8 @@ EventQueue::EventQueue(sc_core::sc_module_name name, bool run_ahead) : sc_module
 
 // -- the order of events ----------------------------------------------------------------------------------------------
 
-void EventQueue::push_far(const Event& event) {
-  far_.push_back(event);
+void EventQueue::push_far(Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
+  far_.emplace_back(at, target, arg, what, sequence);
   std::push_heap(far_.begin(), far_.end(), Later{});
   far_at_ = far_.front().at();
 }
@@ -39,7 +39,7 @@ void Lane::grow() {
 void EventQueue::spill() {
   constexpr std::ptrdiff_t later_half = kNear / 2;
   Event* const first = near_.data() + 1;
-  for (Event* event = first; event != first + later_half; ++event) push_far(*event);
+  for (Event* event = first; event != first + later_half; ++event) push_far(event->at(), event->target(), event->arg(), event->what(), event->sequence());
   std::copy(first + later_half, next_ + 1, first);
   next_ -= later_half;
 }

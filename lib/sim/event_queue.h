@@ -161,19 +161,20 @@ class EventQueue : public sc_core::sc_module {
   void make_ready(Strand& strand);
   bool somebody_ready() const { return ready_next_ != ready_.size(); }
   void insert(Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what) {
-    const Event event(at, target, arg, what, sequence_++);
-    if (at >= far_at_) return push_far(event);
+    const std::uint32_t sequence = sequence_++;
+    if (at >= far_at_) return push_far(at, target, arg, what, sequence);
     // The newest of equal times goes behind them: it has the highest sequence number.
     Event* slot = ++next_;
     for (; slot[-1].at() <= at; --slot) *slot = slot[-1];
-    place(*slot, event);
+    place(*slot, at, target, arg, what, sequence);
   }
   void insert_follower(Lane& lane);
-  void place(Event& slot, const Event& event) {
-    slot = event;
+  // By values: an Event of which somebody takes the address is put together in memory, in parts.
+  void place(Event& slot, Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
+    slot = Event(at, target, arg, what, sequence);
     if (next_ == near_.data() + kNear + 1) spill();
   }
-  [[gnu::noinline]] void push_far(const Event& event);
+  [[gnu::noinline]] void push_far(Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence);
   [[gnu::noinline]] void spill();
   [[gnu::noinline]] void refill();
   /// kNever: there is no event.
@@ -268,14 +269,13 @@ inline void EventQueue::insert_follower(Lane& lane) {
   lane.head_ = --lane.size_ == 0 ? 0 : (lane.head_ + 1) & lane.mask_;  // as lib/ring.h
   const Ps at = entry.at;
   const std::uintptr_t target = reinterpret_cast<std::uintptr_t>(&lane) | kOfLane;
-  const Event event(at, target, entry.arg, entry.what, entry.sequence);
   const auto before = [at, sequence = entry.sequence](const Event& other) {
     return other.at() != at ? other.at() < at : static_cast<std::int32_t>(other.sequence() - sequence) < 0;
   };
-  if (at >= far_at_ && before(far_.front())) return push_far(event);
+  if (at >= far_at_ && before(far_.front())) return push_far(at, target, entry.arg, entry.what, entry.sequence);
   Event* slot = ++next_;
   for (; before(slot[-1]); --slot) *slot = slot[-1];
-  place(*slot, event);
+  place(*slot, at, target, entry.arg, entry.what, entry.sequence);
 }
 
 /// REQUIRES: there is one in near_.
