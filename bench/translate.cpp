@@ -6,15 +6,13 @@
 
 #include "bench/translate.h"
 
-#include <algorithm>
-#include <array>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include <unistd.h>
 
-#include "bench/ping_pong.h"
+#include "bench/attempts.h"
 #include "models/platform/translate/tenant_mix.h"
 #include "models/platform/translate/translate.h"
 
@@ -32,22 +30,15 @@ std::string write_trace(const platform::TenantMix& mix) {
 void measure(const char* name, const platform::TenantMix& mix, const std::vector<std::string>& sets) {
   const platform::TranslateConfig config = platform::load_translate_config(sets);
   const std::string path = write_trace(mix);
-  struct Attempt {
-    double ns, ratio;
-  };
-  std::array<Attempt, 3> attempts;
   platform::TranslateResult result;
-  for (Attempt& attempt : attempts) {
-    const double before = ping_pong_ns();
+  const Attempt median = median_of_three([&] {
     platform::AccessTrace trace(path);
     result = platform::translate(config, trace);
-    attempt.ns = result.host.wall_s * 1e9 / static_cast<double>(result.requests);
-    attempt.ratio = attempt.ns / ((before + ping_pong_ns()) / 2);
-  }
+    return result.host.wall_s * 1e9 / static_cast<double>(result.requests);
+  });
   unlink(path.c_str());
-  std::sort(attempts.begin(), attempts.end(), [](const Attempt& a, const Attempt& b) { return a.ratio < b.ratio; });
   const double requests = static_cast<double>(result.requests);
-  std::printf("%-8s %9.0f %10.2f %10.0f %8.1f %8.3f %11.2f %10.2f\n", name, requests, 1e3 / attempts[1].ns, attempts[1].ns, attempts[1].ratio,
+  std::printf("%-8s %9.0f %10.2f %10.0f %8.1f %8.3f %11.2f %10.2f\n", name, requests, 1e3 / median.ns, median.ns, median.ratio,
               static_cast<double>(result.iommu.iotlb_hits) / requests, static_cast<double>(result.iommu.memory_reads) / requests,
               static_cast<double>(result.host.events) / requests);
 }
