@@ -296,4 +296,7 @@ TEST_CASE("a memory configuration that makes no sense names the field") {
   c = config();
   c.ddio_ways = 5;
   REQUIRE_THROWS_WITH(c.validate(), Catch::Matchers::ContainsSubstring("memory.ddio_ways: expected"));
+  c = config();
+  c.refresh_interval_ns = c.refresh_ns = 100;
+  REQUIRE_THROWS_WITH(c.validate(), Catch::Matchers::ContainsSubstring("memory.refresh_ns: expected less than refresh_interval_ns"));
 }

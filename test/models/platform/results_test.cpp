@@ -129,6 +129,15 @@ TEST_CASE("a list written element by element reads as if it had been there") {
   }
 }
 
+TEST_CASE("results that cannot be written any more are an error, and leave nothing half-written") {
+  const test::TemporaryFolder folder;
+  fs::create_directory(folder / "gone");
+  ResultsFile file(folder / "gone");
+  fs::remove_all(folder / "gone");
+  CHECK_THROWS_WITH(file.commit(results_json({{"vms", 1}}, 1, {test::sample_run(Mode::native, 1)})), Catch::Matchers::ContainsSubstring("cannot be written"));
+  CHECK_FALSE(fs::exists(folder / "gone"));
+}
+
 TEST_CASE("without results nothing is left, and an older file stays as it was") {
   const test::TemporaryFolder folder;
   { ResultsFile file(folder / "new"); }
