@@ -32,10 +32,11 @@ struct Ram final : MemorySystem {
   Ps access(unsigned, std::uint64_t, std::size_t, bool) override { return kPsPerNs; }
 };
 
+/// No device answers; no device interrupts.
 struct Board final : sc_core::sc_module {
-  tlm_utils::simple_target_socket<Board> mmio{"mmio"};
   tlm_utils::simple_initiator_socket<Board> interrupts{"interrupts"};
-  explicit Board(sc_core::sc_module_name name) : sc_module(name) {}
+  sc_core::sc_vector<tlm_utils::simple_target_socket<Board>> mmio{"mmio"};
+  Board(sc_core::sc_module_name name, unsigned cores) : sc_module(name) { mmio.init(cores); }
 };
 
 /// One core, and a monitor that answers every exit and keeps it. Guest-physical 0 to 2 MB lie at 4 MB.
@@ -51,8 +52,8 @@ class Bench final : public VmExitHandler {
   CpuidResult cpuid;
   std::function<void(Exit&)> on_exit;
 
-  explicit Bench(bool apicv = false) {
-    core.mmio_out.bind(board.mmio);
+  explicit Bench(bool apicv = false, unsigned cores_in = 1) : settings(config(cores_in)) {
+    for (unsigned i = 0; i < cores_in; ++i) cores.core(i).mmio_out.bind(board.mmio[i]);
     board.interrupts.bind(cores.interrupt_in);
     test::build_vmcs(guest.vmcs, VmxCapabilities(settings), apicv, at);
     store_little_endian<std::uint64_t>(&ram.bytes[at.ept_pml4], 0x7000 | 7);
@@ -101,24 +102,24 @@ class Bench final : public VmExitHandler {
 
  private:
   sim::Simulation simulation_;
-  static Config config() {
+  static Config config(unsigned cores) {
     Config config;
-    config.cores = 1;
+    config.cores = cores;
     config.frequency_mhz = 2400;
     config.quantum_ns = 1000;
     config.apic_timer_tick_ns = 10;
     return config;
   }
-  const Config settings = config();
+  const Config settings;
   sim::EventQueue queue_{"queue"};
   sim::TransactionPool pool_;
   PacketLedger ledger_;
-  CoreGroup cores{"cores", settings, queue_, pool_, ram, ledger_};
-  Board board{"board"};
+  Board board{"board", settings.cores};
   std::exception_ptr failure_;
   bool done_ = false;
 
  public:
+  CoreGroup cores{"cores", settings, queue_, pool_, ram, ledger_};
   Core& core = cores.core(0);
   GuestState guest{0x9000, std::span<std::uint8_t, 4096>(&ram.bytes[0x9000], 4096)};
 };
@@ -216,6 +217,19 @@ TEST_CASE("RDMSR and WRMSR exit where a bit of the MSR bitmap is set") {
   CHECK(bench.exits[2].operand.argument == 0x2000);
 }
 
+TEST_CASE("software finds out about VMX by CPUID and the capability MSRs") {
+  Bench bench;
+  bench.run([] {}, [&] {
+    REQUIRE((bench.core.cpuid(1, 0).ecx & 1u << 5) != 0);
+    CHECK((bench.core.rdmsr(0x480) & 0xffff'ffff) == VmxCapabilities::kRevision);
+    CHECK((bench.core.rdmsr(0x482) >> 32 & primary::activate_secondary_controls) != 0);
+    CHECK((bench.core.rdmsr(0x48b) >> 32 & secondary::enable_ept) != 0);
+    CHECK(bench.core.rdmsr(0x48f) == 0);
+    CHECK(bench.core.rdmsr(0x1b) != 0);  // the local APIC's base
+  });
+  CHECK(bench.exits.empty());
+}
+
 TEST_CASE("with a TPR shadow alone the guest's TPR lies in the virtual-APIC page, and exits below the threshold") {
   Bench bench;
   auto& vmcs = bench.guest.vmcs;
@@ -300,6 +314,37 @@ TEST_CASE("HLT without HLT exiting sleeps in guest mode until a physical interru
   CHECK(woken >= 50 * kPsPerUs);
   CHECK(woken < 51 * kPsPerUs);
   CHECK(bench.core.log().totals_until(woken)[static_cast<std::size_t>(Activity::idle)] > 48 * kPsPerUs);
+}
+
+TEST_CASE("an IPI reaches whom its destination or its shorthand names") {
+  Bench bench(false, 3);
+  const auto waiting = [&] {
+    std::vector<int> vectors;
+    for (unsigned i = 0; i < 3; ++i) vectors.push_back(bench.cores.core(i).apic().deliverable());
+    return vectors;
+  };
+  const auto send = [&](std::uint64_t icr) {
+    bench.core.cli();
+    bench.core.wrmsr(apic_msr::icr, icr | icr::assert_level::mask);
+    bench.core.compute(24'000);  // 10 us
+    bench.core.synchronise();
+  };
+  std::vector<std::vector<int>> seen;
+  bench.run([] {}, [&] {
+    for (unsigned i = 0; i < 3; ++i) {
+      bench.cores.core(i).apic().write_msr(0x1b, 0xfee0'0c00 | (i == 0 ? 0x100 : 0), 0);  // x2APIC
+      bench.cores.core(i).apic().write_msr(0x80f, 0x1ff, 0);
+    }
+    send(1ull << 32 | 0x31);
+    seen.push_back(waiting());
+    send(3ull << 18 | 0x42);  // all but the sender
+    seen.push_back(waiting());
+    send(2ull << 18 | 0x53);  // all
+    seen.push_back(waiting());
+    bench.core.apic().acknowledge();  // or it would leave the guest at once
+    bench.core.apic().eoi();
+  });
+  CHECK(seen == std::vector<std::vector<int>>{{-1, 0x31, -1}, {-1, 0x42, 0x42}, {0x53, 0x53, 0x53}});
 }
 
 TEST_CASE("an access that EPT does not allow exits again until the monitor has mapped it or carried it out") {
