@@ -6,6 +6,7 @@
 #include "models/cpu/core_module.h"
 
 #include <exception>
+#include <string>
 #include <vector>
 
 #include <tlm_utils/simple_initiator_socket.h>
@@ -62,23 +63,25 @@ class Bench final : public VmExitHandler {
     guest.host = this;
   }
 
-  /// `before` on the bare core, `body` in the guest.
-  void run(const std::function<void()>& body, const std::function<void()>& before = {}) {
+  /// `before` on the bare core, `body` in the guest. Returns what was thrown there, "" when nothing was: thrown on from here
+  /// it would leave frames that the address sanitizer takes for live ones.
+  std::string attempt(const std::function<void()>& body, const std::function<void()>& before = {}) {
+    std::string thrown = "the script waits for something that never comes";
     sc_core::sc_spawn([&] {
       try {
         if (before) before();
         core.vmptrld(guest);
         core.run_guest(guest, body);
-      } catch (...) {
-        failure_ = std::current_exception();
+        thrown.clear();
+      } catch (const std::exception& error) {
+        thrown = error.what();
       }
-      done_ = true;
       sc_core::sc_stop();
     });
     sc_core::sc_start();
-    if (failure_) std::rethrow_exception(failure_);
-    REQUIRE(done_);
+    return thrown;
   }
+  void run(const std::function<void()>& body, const std::function<void()>& before = {}) { REQUIRE(attempt(body, before).empty()); }
   void trap_msr(std::uint32_t index, bool write) {
     const std::uint32_t bit = msr_bitmap_bit(index, write);
     ram.bytes[at.msr_bitmap + bit / 8] |= static_cast<std::uint8_t>(1u << bit % 8);
@@ -115,8 +118,6 @@ class Bench final : public VmExitHandler {
   sim::TransactionPool pool_;
   PacketLedger ledger_;
   Board board{"board", settings.cores};
-  std::exception_ptr failure_;
-  bool done_ = false;
 
  public:
   CoreGroup cores{"cores", settings, queue_, pool_, ram, ledger_};
@@ -373,5 +374,5 @@ TEST_CASE("an access that EPT does not allow exits again until the monitor has m
 TEST_CASE("a VM entry that the processor would refuse is an error of the monitor's") {
   Bench bench;
   bench.guest.vmcs.set<f::ept_pointer>(0x6000 | 3);
-  CHECK_THROWS_WITH(bench.run([] {}), Catch::Matchers::ContainsSubstring("VM entry failed"));
+  CHECK_THAT(bench.attempt([] {}), Catch::Matchers::ContainsSubstring("VM entry failed"));
 }
