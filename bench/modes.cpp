@@ -7,7 +7,6 @@
 //   iovirt_bench [packets]             64-byte streams; default 100000 packets a run, the median of three
 //   iovirt_bench translate [requests]  what a translated request costs: bench/translate.cpp
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -16,7 +15,7 @@
 
 #include <unistd.h>
 
-#include "bench/ping_pong.h"
+#include "bench/attempts.h"
 #include "bench/translate.h"
 #include "models/platform/config_loader.h"
 #include "models/platform/run.h"
@@ -53,20 +52,11 @@ void measure(platform::Mode mode, unsigned vms, Stream stream, unsigned long pac
   const platform::LoadedConfig loaded(request);
   const software::Traffic traffic = loaded.traffic();
   Silent silent;
-  struct Attempt {
-    double ns, ratio;
-  };
-  std::array<Attempt, 3> attempts;
   platform::RunResult run;
-  for (Attempt& attempt : attempts) {
-    const double before = ping_pong_ns();
+  const bench::Attempt median = bench::median_of_three([&] {
     run = platform::run_mode(loaded.config(), mode, traffic, silent);
-    const double ping_pong = (before + ping_pong_ns()) / 2;
-    attempt.ns = run.host.wall_s * 1e9 / static_cast<double>(std::max<std::uint64_t>(run.packets_done(), 1));
-    attempt.ratio = attempt.ns / ping_pong;
-  }
-  std::sort(attempts.begin(), attempts.end(), [](const Attempt& a, const Attempt& b) { return a.ratio < b.ratio; });
-  const Attempt& median = attempts[1];
+    return run.host.wall_s * 1e9 / static_cast<double>(std::max<std::uint64_t>(run.packets_done(), 1));
+  });
   const double done = static_cast<double>(std::max<std::uint64_t>(run.packets_done(), 1));
   std::printf("%-9s %3u  %-4s %9llu %8llu %12.0f %10.1f %10.0f %8.1f %6ld\n", std::string(platform::name_of(mode)).c_str(),
               vms, stream == Stream::rx ? "rx" : "tx", static_cast<unsigned long long>(run.packets.offered),

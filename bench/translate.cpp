@@ -6,15 +6,13 @@
 
 #include "bench/translate.h"
 
-#include <algorithm>
-#include <array>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include <unistd.h>
 
-#include "bench/ping_pong.h"
+#include "bench/attempts.h"
 #include "models/platform/translate/tenant_mix.h"
 #include "models/platform/translate/translate.h"
 
@@ -32,48 +30,43 @@ std::string write_trace(const platform::TenantMix& mix) {
 void measure(const char* name, const platform::TenantMix& mix, const std::vector<std::string>& sets) {
   const platform::TranslateConfig config = platform::load_translate_config(sets);
   const std::string path = write_trace(mix);
-  struct Attempt {
-    double ns, ratio;
-  };
-  std::array<Attempt, 3> attempts;
   platform::TranslateResult result;
-  for (Attempt& attempt : attempts) {
-    const double before = ping_pong_ns();
+  const Attempt median = median_of_three([&] {
     platform::AccessTrace trace(path);
     result = platform::translate(config, trace);
-    attempt.ns = result.host.wall_s * 1e9 / static_cast<double>(result.requests);
-    attempt.ratio = attempt.ns / ((before + ping_pong_ns()) / 2);
-  }
+    return result.host.wall_s * 1e9 / static_cast<double>(result.requests);
+  });
   unlink(path.c_str());
-  std::sort(attempts.begin(), attempts.end(), [](const Attempt& a, const Attempt& b) { return a.ratio < b.ratio; });
   const double requests = static_cast<double>(result.requests);
-  std::printf("%-8s %9.0f %10.2f %10.0f %8.1f %8.3f %11.2f %10.2f\n", name, requests, 1e3 / attempts[1].ns, attempts[1].ns, attempts[1].ratio,
+  std::printf("%-8s %9.0f %10.2f %10.0f %8.1f %8.3f %11.2f %10.2f\n", name, requests, 1e3 / median.ns, median.ns, median.ratio,
               static_cast<double>(result.iommu.iotlb_hits) / requests, static_cast<double>(result.iommu.memory_reads) / requests,
               static_cast<double>(result.host.events) / requests);
 }
 
-void measure_idle() {
+/// Of what a tenant keeps resident. REQUIRES: called first: what the process has freed before would not count.
+double idle_tenant_bytes() {
   constexpr unsigned kTenants = 30'000;
   const platform::TranslateConfig config = platform::load_translate_config({});
   const auto resident = [&](std::uint32_t idle) {
     const std::string path = write_trace({.tenants = 1, .requests = 100, .interval_ns = 10'000, .idle_tenants = idle});
     platform::AccessTrace trace(path);
     unlink(path.c_str());
-    return platform::translate(config, trace).host.resident_bytes;
+    return static_cast<double>(platform::translate(config, trace).host.resident_bytes);
   };
-  const auto few = static_cast<double>(resident(1)), many = static_cast<double>(resident(kTenants));
-  std::printf("\na tenant that made one request and then none: %.0f bytes resident\n", (many - few) / kTenants);
+  const double few = resident(1);
+  return (resident(kTenants) - few) / kTenants;
 }
 
 }  // namespace
 
 int translate(unsigned long requests) {
+  const double idle = idle_tenant_bytes();
   std::printf("1,024 tenants in turn; ratio: to a two-thread SystemC event ping-pong, now %.1f ns; medians of three\n\n", ping_pong_ns());
   std::printf("%-8s %9s %10s %10s %8s %8s %11s %10s\n", "", "requests", "million/s", "ns", "ratio", "hits", "table reads", "events");
   measure("misses", {.tenants = 1024, .requests = requests, .pages = 64, .interval_ns = 1000}, {});
   measure("hits", {.tenants = 1024, .requests = requests, .pages = 1, .interval_ns = 10},
           {"iommu.iotlb={\"entries\": 4096, \"ways\": 8}", "iommu.context_cache={\"entries\": 4096, \"ways\": 8}"});
-  measure_idle();
+  std::printf("\na tenant that made one request and then none: %.0f bytes resident\n", idle);
   return 0;
 }
 

@@ -258,7 +258,7 @@ void ConfigReader::set(std::string_view assignment, const std::string& origin) {
   ++layers_;
   const std::size_t equals = assignment.find('=');
   if (equals == std::string_view::npos || equals == 0)
-    throw ConfigError(fmt::format("{}: \"{}\": expected path=value, such as iommu.iotlb_entries=512", origin, assignment));
+    throw ConfigError(fmt::format("{}: \"{}\": expected path=value, such as iommu.iotlb.entries=512", origin, assignment));
   std::string path(assignment.substr(0, equals));
   if (path.starts_with("$.")) path = path.substr(2);
   const std::string raw(assignment.substr(equals + 1));

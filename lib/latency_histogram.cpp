@@ -37,9 +37,22 @@ const LatencyHistogram& LatencyHistogram::settled() const {
   return *this;
 }
 
+std::uint64_t LatencyHistogram::min() const {
+  std::uint64_t least = least_;
+  for (const Recent& recent : recent_)
+    if (recent.count != 0) least = std::min(least, recent.value);
+  return count() == 0 ? 0 : least;
+}
+
+std::uint64_t LatencyHistogram::max() const {
+  std::uint64_t greatest = greatest_;
+  for (const Recent& recent : recent_)
+    if (recent.count != 0) greatest = std::max(greatest, recent.value);
+  return greatest;
+}
+
 void LatencyHistogram::add(const LatencyHistogram& other) {
-  settled();
-  other.settled();
+  for (const Recent& recent : other.recent_) count(recent.value, recent.count);
   count_ += other.count_;
   sum_ += other.sum_;
   least_ = std::min(least_, other.least_);

@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
 // A distribution in little memory, however many values: exact count, sum, least and greatest; percentiles to within 3.2 %.
-// Values are counted in 32 classes an octave; only octaves that occur cost memory.
+// Values are counted in 32 classes an octave; only octaves that occur cost memory, and they only when a percentile or the
+// classes are asked for, or a third value comes: of what has two values and is asked for nothing else, keep a copy to ask.
 #pragma once
 
 #include <algorithm>
@@ -24,12 +25,12 @@ class LatencyHistogram {
   }
   void add(const LatencyHistogram& other);
 
-  std::uint64_t count() const { return settled().count_; }
-  std::uint64_t sum() const { return settled().sum_; }
+  std::uint64_t count() const { return count_ + recent_[0].count + recent_[1].count; }
+  std::uint64_t sum() const { return sum_ + recent_[0].value * recent_[0].count + recent_[1].value * recent_[1].count; }
   /// 0 when empty, as are the others.
-  double mean() const { return count() == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_); }
-  std::uint64_t min() const { return count() == 0 ? 0 : least_; }
-  std::uint64_t max() const { return settled().greatest_; }
+  double mean() const { return count() == 0 ? 0 : static_cast<double>(sum()) / static_cast<double>(count()); }
+  std::uint64_t min() const;
+  std::uint64_t max() const;
   /// Nearest rank; the upper end of its class, at most max().
   std::uint64_t percentile(std::uint32_t per_million) const;
 

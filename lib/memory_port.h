@@ -6,9 +6,10 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <span>
+
+#include "lib/little_endian.h"
 
 namespace iovirt {
 
@@ -29,14 +30,12 @@ class MemoryPort {
   [[nodiscard]] std::optional<Word> load(std::uint64_t address) {
     std::uint8_t raw[sizeof(Word)];
     if (!read(address, raw)) return std::nullopt;
-    Word word;
-    std::memcpy(&word, raw, sizeof word);
-    return word;
+    return load_little_endian<Word>(raw);
   }
   template <class Word>
   [[nodiscard]] bool store(std::uint64_t address, Word word) {
     std::uint8_t raw[sizeof(Word)];
-    std::memcpy(raw, &word, sizeof word);
+    store_little_endian(raw, word);
     return write(address, raw);
   }
 };

@@ -337,7 +337,8 @@ std::uint64_t Core::rdmsr(std::uint32_t index) {
     return 0;
   }
   cycles(LocalApic::owns_msr(index) ? config_.apic_msr_cycles : config_.msr_read_cycles);
-  return apic_.read_msr(index, now()).value_or(0);
+  if (const auto value = apic_.read_msr(index, now())) return *value;
+  return capabilities_.read_msr(index).value_or(0);
 }
 
 void Core::wrmsr(std::uint32_t index, std::uint64_t value) {

@@ -71,8 +71,9 @@ void Core::enter(GuestState& guest, bool resume) {
   if (!check.passed()) throw std::logic_error("VM entry failed: " + std::string(check.what));
   guest.vmcs.set_launched(true);
   controls_ = VmControls::load(guest.vmcs);
-  if (controls_.virtual_interrupt_delivery()) {
+  if (controls_.on(primary::use_tpr_shadow))
     virtual_apic_ = VirtualApic(std::span<std::uint8_t, kApicPageBytes>(memory_.ram() + controls_.virtual_apic_page, kApicPageBytes));
+  if (controls_.virtual_interrupt_delivery()) {
     virtual_apic_.load_status(guest.vmcs.get<vmcs_field::guest_interrupt_status>());
     virtual_apic_.update_ppr();
   }

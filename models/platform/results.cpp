@@ -3,6 +3,7 @@
 
 #include "models/platform/results.h"
 
+#include <cassert>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -210,10 +211,31 @@ ResultsFile::~ResultsFile() {
   if (!created_.empty()) ::rmdir(created_.c_str());  // stays when somebody else put something there
 }
 
-void ResultsFile::commit(const Json& results) {
-  const std::string text = results.dump(2) + "\n";
+void ResultsFile::commit(const Json& results) { write({results.dump(2), "\n"}, {}, 0); }
+
+void ResultsFile::commit(const Json& results, const std::string& list, const std::function<bool(Json&)>& next) {
+  const std::string text = results.dump(2), empty = "\"" + list + "\": []";
+  const std::size_t at = text.find(empty), bracket = at + empty.size() - 1;
+  assert(at != std::string::npos && text.find(empty, at + 1) == std::string::npos);
+  write({text.substr(0, bracket), text.substr(bracket) + "\n"}, next, at - text.rfind('\n', at) - 1);
+}
+
+/// The list between the two halves; its own brackets are theirs, and stand `indent` deep.
+void ResultsFile::write(const std::array<std::string, 2>& halves, const std::function<bool(Json&)>& next, std::size_t indent) {
   std::FILE* file = std::fopen(temporary_.c_str(), "wb");
-  bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  bool written = file != nullptr;
+  const auto put = [&](const std::string& text) { written = written && std::fwrite(text.data(), 1, text.size(), file) == text.size(); };
+  put(halves[0]);
+  bool first = true;
+  for (Json element; written && next && next(element); first = false) {
+    std::string text = (first ? "\n" : ",\n") + element.dump(2);
+    const std::string margin(indent + 2, ' ');
+    for (std::size_t end = text.rfind('\n'); end != std::string::npos; end = end == 0 ? std::string::npos : text.rfind('\n', end - 1))
+      text.insert(end + 1, margin);
+    put(text);
+  }
+  if (!first) put("\n" + std::string(indent, ' '));
+  put(halves[1]);
   if (file != nullptr) {
     written = std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0 && written;
     written = std::fclose(file) == 0 && written;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -118,9 +119,15 @@ class ResultsFile {
 
   /// Throws std::runtime_error when the disk is full or the like.
   void commit(const nlohmann::ordered_json& results);
+  /// The same, but that the array `list`, empty in `results`, is written element by element, for lists too long to be held:
+  /// `next` makes one, or returns false when there is none left. REQUIRES: one empty array of that name.
+  void commit(const nlohmann::ordered_json& results, const std::string& list,
+              const std::function<bool(nlohmann::ordered_json&)>& next);
   const std::string& path() const { return path_; }
 
  private:
+  void write(const std::array<std::string, 2>& halves, const std::function<bool(nlohmann::ordered_json&)>& next, std::size_t indent);
+
   std::string path_, temporary_;
   std::string created_;  ///< the folder, when it was not there before
   bool committed_ = false;

@@ -228,7 +228,7 @@ TEST_CASE("an assignment takes JSON or a bare string, and names itself in errors
   CHECK(set_error_of("iommu.iotlb_entries=many") ==
         "--set: $.iommu.iotlb_entries: \"many\" is a string: expected an integer from 1 to 1048576 entries");
   CHECK(set_error_of("files=[1") == "--set: $.files: [1: neither JSON nor a bare word");
-  CHECK(set_error_of("seed") == "--set: \"seed\": expected path=value, such as iommu.iotlb_entries=512");
+  CHECK(set_error_of("seed") == "--set: \"seed\": expected path=value, such as iommu.iotlb.entries=512");
   CHECK_THAT(set_error_of("iommu..x=1"), Catch::Matchers::ContainsSubstring("expected path=value"));
   CHECK_THAT(set_error_of("files[0]=1"), Catch::Matchers::ContainsSubstring("a list is given whole"));
   CHECK_THAT(set_error_of("seed.x=1"), Catch::Matchers::ContainsSubstring("--set: $.seed: "));

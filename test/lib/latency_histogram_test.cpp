@@ -25,6 +25,25 @@ TEST_CASE("a latency histogram is empty at first and exact for small values") {
   REQUIRE(histogram.nonempty().size() == 32);
 }
 
+TEST_CASE("what is asked of a latency histogram before its percentiles is as exact as after") {
+  LatencyHistogram histogram, sum;
+  for (const std::uint64_t value : {700, 90, 700, 41}) histogram.add(value);
+  sum.add(histogram);
+  sum.add(5);
+  for (unsigned asked = 0; asked < 2; ++asked) {
+    REQUIRE(histogram.count() == 4);
+    REQUIRE(histogram.sum() == 1531);
+    REQUIRE(histogram.min() == 41);
+    REQUIRE(histogram.max() == 700);
+    REQUIRE(sum.count() == 5);
+    REQUIRE(sum.sum() == 1536);
+    REQUIRE(sum.min() == 5);
+    REQUIRE(sum.max() == 700);
+    REQUIRE(histogram.percentile(1'000'000) == 700);
+    REQUIRE(sum.percentile(0) == 5);
+  }
+}
+
 TEST_CASE("its percentiles are within a class of the exact ones, its mean and extremes exact") {
   constexpr unsigned kSeed = 3;
   INFO("seed " << kSeed);

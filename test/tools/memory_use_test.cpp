@@ -57,3 +57,15 @@ TEST_CASE("seven VMs in every mode need less than 200 MB, and a packet more a hu
   // The frame, and six modes' results to sort: times, no bytes, no events.
   CHECK((large - small) / 60'000 < 128);
 }
+
+TEST_CASE("a tenant of translate that made one request and then none takes less than a kilobyte, its results included") {
+  if (kSanitized) return;
+  const iovirt::test::TemporaryFolder folder;
+  const auto translate = [&](unsigned idle) {
+    const std::string trace = folder / "idle.bin";
+    peak_of({"tenants", trace, "--set", "tenants=1", "--set", "requests=100", "--set", "interval_ns=10000", "--set", "idle_tenants=" + std::to_string(idle)});
+    return peak_of({"translate", trace, "--out", folder / "out"});
+  };
+  const double few = translate(20'000), many = translate(60'000);
+  CHECK((many - few) / 40'000 < 1024);
+}

@@ -34,7 +34,12 @@ int translate_command(const TranslateArguments& arguments, const Streams& stream
   platform::AccessTrace trace(arguments.trace);
   platform::ResultsFile file(arguments.out);
   const platform::TranslateResult result = platform::translate(config, trace);
-  file.commit(platform::translate_json(config, arguments.trace, result));
+  file.commit(platform::translate_json(config, arguments.trace, result), "requesters",
+              [&, at = result.requesters.begin()](nlohmann::ordered_json& element) mutable {
+                if (at == result.requesters.end()) return false;
+                element = platform::requester_json(*at++);
+                return true;
+              });
   streams.out << platform::translate_report(arguments.trace, result) << "\n"
               << fmt::format("{:.2f} million requests a second, {:.2f} s\n", static_cast<double>(result.requests) / result.host.wall_s / 1e6, result.host.wall_s)
               << file.path() << "\n";

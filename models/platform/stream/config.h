@@ -22,6 +22,9 @@ struct Config {
   std::uint32_t burst_packets = 1;
   std::uint32_t in_flight_packets = 256;
   std::uint32_t ring_pages = 256;
+  std::uint32_t send_entries = 1024;
+  std::uint32_t event_entries = 64;
+  double look_again_ns = 0;
   double moderation_us = 0;
   std::uint32_t write_depth = 4;
   std::uint32_t read_tags = 16;
@@ -46,6 +49,9 @@ struct Config {
     visit("burst_packets", self.burst_packets, {.unit = "packets", .doc = "of a flow in a row on the wire", .min = 1, .max = 64});
     visit("in_flight_packets", self.in_flight_packets, {.unit = "packets", .doc = "sent and not yet read, in equal shares of the flows: what congestion control lets be under way", .min = 16, .max = 65536});
     visit("ring_pages", self.ring_pages, {.unit = "pages", .doc = "receive ring of a core, a multiple of 64", .min = 128, .max = 8192});
+    visit("send_entries", self.send_entries, {.unit = "entries", .doc = "send ring of a core, and its completions; full, it drops an acknowledgement, and the next one says the same", .min = 4, .max = 32768});
+    visit("event_entries", self.event_entries, {.unit = "entries", .doc = "event ring of a core, an entry for each interrupt", .min = 1, .max = 32768});
+    visit("look_again_ns", self.look_again_ns, {.unit = "ns", .doc = "between the NIC's looks at a doorbell record that tells of nothing new, while a packet waits for a page", .min = 1, .max = 1e6});
     visit("moderation_us", self.moderation_us, {.unit = "us", .doc = "from a completion to the interrupt that tells of it", .min = 0, .max = 1000});
     visit("write_depth", self.write_depth, {.unit = "packets", .doc = "the NIC's receive engine writes at once", .min = 1, .max = 64});
     visit("read_tags", self.read_tags, {.doc = "read requests of the NIC in flight", .min = 1, .max = 256});

@@ -6,18 +6,12 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "lib/little_endian.h"
+
 namespace iovirt::platform::stream {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr unsigned kSendEntries = 1024, kEventEntries = 64;
-
-template <class Word>
-Word get(const std::uint8_t* at) {
-  Word value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
 
 }  // namespace
 
@@ -49,15 +43,15 @@ void Driver::open() {
     ring.completions = coherent(config_.ring_pages * spec::kCompletionBytes, bus);
     set(spec::kReceiveCqBase, bus);
     set(spec::kReceiveCqEntries, config_.ring_pages);
-    ring.sends = coherent(kSendEntries * spec::kSendDescriptorBytes, bus);
+    ring.sends = coherent(std::uint64_t{config_.send_entries} * spec::kSendDescriptorBytes, bus);
     set(spec::kSendBase, bus);
-    set(spec::kSendEntries, kSendEntries);
-    ring.send_completions = coherent(kSendEntries * spec::kCompletionBytes, bus);
+    set(spec::kSendEntries, config_.send_entries);
+    ring.send_completions = coherent(std::uint64_t{config_.send_entries} * spec::kCompletionBytes, bus);
     set(spec::kSendCqBase, bus);
-    set(spec::kSendCqEntries, kSendEntries);
-    coherent(kEventEntries * spec::kEventBytes, bus);
+    set(spec::kSendCqEntries, config_.send_entries);
+    coherent(std::uint64_t{config_.event_entries} * spec::kEventBytes, bus);
     set(spec::kEventBase, bus);
-    set(spec::kEventEntries, kEventEntries);
+    set(spec::kEventEntries, config_.event_entries);
     ring.record = records + i * 64;
     set(spec::kDoorbellRecord, records_bus + i * 64);
     pci_.write_msix_entry(i, kernel_.request_msi(pci_.function(), i, "stream-" + std::to_string(i), [this, i] {
@@ -118,9 +112,9 @@ unsigned Driver::poll(unsigned queue, unsigned budget) {
     const std::uint64_t entry = ring.completions + ring.consumed % config_.ring_pages * spec::kCompletionBytes;
     std::array<std::uint8_t, spec::kCompletionBytes> raw;
     cpu.read(entry, raw);
-    if (get<std::uint64_t>(raw.data() + spec::kCompletionLap) != ring.consumed / config_.ring_pages + 1) break;
+    if (load_little_endian<std::uint64_t>(raw.data() + spec::kCompletionLap) != ring.consumed / config_.ring_pages + 1) break;
     cpu.compute(kernel_.costs().driver_rx_cycles);
-    const std::uint64_t index = get<std::uint64_t>(raw.data() + 8);
+    const std::uint64_t index = load_little_endian<std::uint64_t>(raw.data() + 8);
     if (index != ring.consumed) throw std::logic_error("the stream NIC completed packets out of order");
     Descriptor& descriptor = ring.posted[index / spec::kPagesPerDescriptor % ring.posted.size()];
     const std::uint64_t page = descriptor[index % spec::kPagesPerDescriptor].address;
@@ -128,7 +122,7 @@ unsigned Driver::poll(unsigned queue, unsigned budget) {
     ++ring.consumed;
     ++taken;
     ++counters_.packets;
-    merge(ring, get<std::uint32_t>(raw.data()), page);
+    merge(ring, load_little_endian<std::uint32_t>(raw.data()), page);
     if (ring.consumed % spec::kPagesPerDescriptor == 0) retire_descriptor(ring, descriptor);
   }
   if (taken == budget) return taken;
@@ -159,7 +153,7 @@ void Driver::pass_up(Group& group) {
 
 bool Driver::transmit(unsigned queue, std::uint64_t buffer, std::uint64_t address, std::uint32_t bytes, bool) {
   Ring& ring = rings_[queue];
-  if (ring.sent - ring.cleaned == kSendEntries) return false;
+  if (ring.sent - ring.cleaned == config_.send_entries) return false;
   // A core's processes share the ring and may take turns here: each has a slot of its own, and the doorbell tells of
   // those that are written.
   const std::uint64_t slot = ring.sent++;
@@ -170,7 +164,7 @@ bool Driver::transmit(unsigned queue, std::uint64_t buffer, std::uint64_t addres
   std::array<std::uint8_t, spec::kSendDescriptorBytes> raw{};
   std::memcpy(raw.data(), &bus, 8);
   std::memcpy(raw.data() + 8, &bytes, 4);
-  cpu.write(ring.sends + slot % kSendEntries * spec::kSendDescriptorBytes, raw);
+  cpu.write(ring.sends + slot % config_.send_entries * spec::kSendDescriptorBytes, raw);
   Sent& sent = ring.in_flight[slot - ring.cleaned];
   sent.bus = bus;
   sent.written = true;
@@ -189,8 +183,8 @@ bool Driver::transmit(unsigned queue, std::uint64_t buffer, std::uint64_t addres
 void Driver::clean_sends(Ring& ring) {
   auto& cpu = kernel_.cpu();
   while (ring.cleaned != ring.rung) {
-    const std::uint64_t entry = ring.send_completions + ring.cleaned % kSendEntries * spec::kCompletionBytes;
-    if (cpu.load(entry + spec::kCompletionLap, 8) != ring.cleaned / kSendEntries + 1) return;
+    const std::uint64_t entry = ring.send_completions + ring.cleaned % config_.send_entries * spec::kCompletionBytes;
+    if (cpu.load(entry + spec::kCompletionLap, 8) != ring.cleaned / config_.send_entries + 1) return;
     const Sent sent = ring.in_flight.front();
     ring.in_flight.pop_front();
     ++ring.cleaned;

@@ -3,25 +3,9 @@
 
 #include "models/platform/stream/nic_module.h"
 
-#include <cstring>
+#include "lib/little_endian.h"
 
 namespace iovirt::platform::stream {
-namespace {
-
-constexpr Ps kLookAgain = 500 * kPsPerNs;  ///< at the doorbell record, while a packet waits for a page
-
-template <class Word>
-void put(std::uint8_t* at, Word value) {
-  std::memcpy(at, &value, sizeof value);
-}
-template <class Word>
-Word get(const std::uint8_t* at) {
-  Word value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
-}  // namespace
 
 Nic::Nic(sc_core::sc_module_name name, const Config& config, unsigned rings, unsigned generation, unsigned width,
          sim::EventQueue& queue, sim::TransactionPool& pool)
@@ -32,6 +16,7 @@ Nic::Nic(sc_core::sc_module_name name, const Config& config, unsigned rings, uns
       wire_delay_(ns_to_ps(config.wire_ns)),
       own_delay_(ns_to_ps(config.nic_ns)),
       moderation_(ns_to_ps(config.moderation_us * 1000)),
+      look_again_(ns_to_ps(config.look_again_ns)),
       rings_(rings),
       frame_(config.frame_bytes) {
   pcie::Function& function = add_function({.vendor = spec::kVendor, .device = spec::kDevice, .class_code = 0x020000});
@@ -80,7 +65,7 @@ void Nic::fire(std::uint32_t what, std::uint64_t arg) {
       Ring& ring = rings_[index];
       ring.interrupt_due = ring.armed = false;
       std::uint8_t entry[spec::kEventBytes] = {};
-      put<std::uint64_t>(entry, ++ring.events);
+      store_little_endian<std::uint64_t>(entry, ++ring.events);
       const std::uint64_t slot = (ring.events - 1) % ring.registers[spec::kEventEntries / 8];
       dma_write(0, ring.registers[spec::kEventBase / 8] + slot * spec::kEventBytes, entry, tag(event, index));
       ++counters_.interrupts;
@@ -121,8 +106,8 @@ void Nic::receive() {
     waiting_.pop_front();
     const std::uint64_t page = ring.pages.front();
     ring.pages.pop_front();
-    put(frame_.data(), packet.flow);
-    put(frame_.data() + 8, packet.number);
+    store_little_endian(frame_.data(), packet.flow);
+    store_little_endian(frame_.data() + 8, packet.number);
     ++writing_;
     dma_write(0, page, frame_, tag(data, index));
     const std::uint64_t count = ring.received++;
@@ -138,10 +123,10 @@ void Nic::receive() {
 void Nic::complete(unsigned ring, std::uint64_t base, std::uint64_t entries, std::uint64_t count, std::uint32_t flow,
                    std::uint32_t bytes, std::uint64_t index) {
   std::uint8_t entry[spec::kCompletionBytes] = {};
-  put(entry, flow);
-  put(entry + 4, bytes);
-  put(entry + 8, index);
-  put<std::uint64_t>(entry + spec::kCompletionLap, count / entries + 1);
+  store_little_endian(entry, flow);
+  store_little_endian(entry + 4, bytes);
+  store_little_endian(entry + 8, index);
+  store_little_endian<std::uint64_t>(entry + spec::kCompletionLap, count / entries + 1);
   dma_write(0, base + count % entries * spec::kCompletionBytes, entry, tag(completion, ring));
 }
 
@@ -167,10 +152,10 @@ void Nic::dma_read_done(std::uint64_t what, std::span<const std::uint8_t> bytes,
   switch (static_cast<Tag>(what & 0xff)) {
     case record: {
       ring.fetching = false;
-      if (get<std::uint32_t>(bytes.data()) == static_cast<std::uint32_t>(ring.fetched)) {
+      if (load_little_endian<std::uint32_t>(bytes.data()) == static_cast<std::uint32_t>(ring.fetched)) {
         if (!ring.pages.empty() || ring.looking) return;
         ring.looking = true;
-        return queue().post(now() + kLookAgain, *this, look_again, index);
+        return queue().post(now() + look_again_, *this, look_again, index);
       }
       ring.fetching = true;
       const std::uint64_t slot = ring.fetched % ring.registers[spec::kReceiveEntries / 8];
@@ -180,14 +165,14 @@ void Nic::dma_read_done(std::uint64_t what, std::span<const std::uint8_t> bytes,
     case receive_descriptor:
       ring.fetching = false;
       ++ring.fetched;
-      for (unsigned i = 0; i < spec::kPagesPerDescriptor; ++i) ring.pages.push_back(get<std::uint64_t>(bytes.data() + 8 * i));
+      for (unsigned i = 0; i < spec::kPagesPerDescriptor; ++i) ring.pages.push_back(load_little_endian<std::uint64_t>(bytes.data() + 8 * i));
       receive();
       if (ring.pages.size() <= spec::kPagesPerDescriptor) fetch(index);
       return;
     case send_descriptor:
-      return dma_read(0, get<std::uint64_t>(bytes.data()), get<std::uint32_t>(bytes.data() + 8), tag(ack, index));
+      return dma_read(0, load_little_endian<std::uint64_t>(bytes.data()), load_little_endian<std::uint32_t>(bytes.data() + 8), tag(ack, index));
     case ack: {
-      windows_.push_back({get<std::uint32_t>(bytes.data()), get<std::uint64_t>(bytes.data() + 16)});
+      windows_.push_back({load_little_endian<std::uint32_t>(bytes.data()), load_little_endian<std::uint64_t>(bytes.data() + 16)});
       queue().post(now() + own_delay_ + wire_delay_, *this, acknowledged);
       ++counters_.acks;
       const std::uint64_t count = ring.completed++;

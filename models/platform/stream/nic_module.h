@@ -53,7 +53,7 @@ class Nic final : public pcie::Endpoint, private sim::Actor {
 
   const Config config_;
   Senders senders_;
-  Ps packet_time_, wire_delay_, own_delay_, moderation_;
+  Ps packet_time_, wire_delay_, own_delay_, moderation_, look_again_;
   bool wire_busy_ = false;
   std::vector<Ring> rings_;
   std::deque<Packet> waiting_;

@@ -17,7 +17,8 @@ using Json = nlohmann::ordered_json;
 double ns(double ps) { return ps / 1000; }
 double ns(std::uint64_t ps) { return static_cast<double>(ps) / 1000; }
 
-Json latency_json(const LatencyHistogram& latency, bool distribution) {
+/// By value: what a histogram needs to answer goes with the copy.
+Json latency_json(LatencyHistogram latency) {
   Json json = {{"count", latency.count()},
                {"mean", ns(latency.mean())},
                {"min", ns(latency.min())},
@@ -25,7 +26,6 @@ Json latency_json(const LatencyHistogram& latency, bool distribution) {
                {"p99", ns(latency.percentile(990'000))},
                {"p999", ns(latency.percentile(999'000))},
                {"max", ns(latency.max())}};
-  if (!distribution) return json;
   Json classes = Json::array();
   for (const auto& [upper, count] : latency.nonempty()) classes.push_back({ns(upper), count});
   json["distribution"] = std::move(classes);
@@ -36,22 +36,23 @@ double per(std::uint64_t number, std::uint64_t of) { return of == 0 ? 0 : static
 
 }  // namespace
 
+nlohmann::ordered_json requester_json(const TranslateResult::Requester& q) {
+  return {{"requester", requester_name(q.id)},
+          {"pages", q.pages},
+          {"reads", q.reads},
+          {"writes", q.writes},
+          {"blocked", q.blocked},
+          {"hits", q.hits},
+          {"misses", q.misses},
+          {"memory_reads", q.memory_reads},
+          {"latency_ns", latency_json(q.latency)}};
+}
+
 nlohmann::ordered_json translate_json(const TranslateConfig& config, const std::string& trace, const TranslateResult& r) {
   const iommu::Statistics& s = r.iommu;
   Json faults = Json::object();
   for (unsigned reason = 0; reason < s.faults.size(); ++reason)
     if (s.faults[reason] != 0) faults[std::string(iommu::fault_name(static_cast<iommu::FaultReason>(reason)))] = s.faults[reason];
-  Json requesters = Json::array();
-  for (const auto& q : r.requesters)
-    requesters.push_back({{"requester", requester_name(q.id)},
-                          {"pages", q.pages},
-                          {"reads", q.reads},
-                          {"writes", q.writes},
-                          {"blocked", q.blocked},
-                          {"hits", q.hits},
-                          {"misses", q.misses},
-                          {"memory_reads", q.memory_reads},
-                          {"latency_ns", latency_json(q.latency, true)}});
   Json run = {{"mode", "translate"},
               {"trace", trace},
               {"simulated_ns", ns(r.simulated)},
@@ -72,8 +73,8 @@ nlohmann::ordered_json translate_json(const TranslateConfig& config, const std::
                 {"paging_cache_hits", s.paging_cache_hits},
                 {"stalled_lookups", s.stalled_lookups},
                 {"prefetches", s.prefetches}}},
-              {"latency_ns", latency_json(r.latency, true)},
-              {"requesters", std::move(requesters)}};
+              {"latency_ns", latency_json(r.latency)},
+              {"requesters", Json::array()}};
   run["host"] = {{"wall_s", r.host.wall_s},
                  {"map_s", r.host.map_s},
                  {"requests_per_s", r.host.wall_s > 0 ? static_cast<double>(r.requests) / r.host.wall_s : 0},
@@ -104,7 +105,7 @@ std::string translate_report(const std::string& trace, const TranslateResult& r)
   line("requests per us", fmt::format("{:.3f}", r.simulated == 0 ? 0 : static_cast<double>(r.answered) / (ns(r.simulated) / 1000)));
 
   text += fmt::format("\nlatency (ns)  {:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>9}\n", "requests", "mean", "min", "p50", "p99", "max", "reads", "hits %");
-  const auto row = [&](const std::string& name, const LatencyHistogram& l, std::uint64_t reads, double hits) {
+  const auto row = [&](const std::string& name, LatencyHistogram l, std::uint64_t reads, double hits) {
     text += fmt::format("{:<13} {:>10} {:>10.1f} {:>10.1f} {:>10.1f} {:>10.1f} {:>10.1f} {:>10} {:>9.2f}\n", name, l.count(), ns(l.mean()),
                         ns(l.min()), ns(l.percentile(500'000)), ns(l.percentile(990'000)), ns(l.max()), reads, 100 * hits);
   };

@@ -51,8 +51,10 @@ struct TranslateResult {
 /// Throws ConfigError for a mistake in the trace, std::runtime_error when requests were left without an answer.
 TranslateResult translate(const TranslateConfig& config, AccessTrace& trace);
 
-/// A run as results.json has it, and as text for a terminal.
+/// A run as results.json has it, and as text for a terminal. The array `requesters` is left empty: there may be 65535,
+/// each as requester_json makes it.
 nlohmann::ordered_json translate_json(const TranslateConfig& config, const std::string& trace, const TranslateResult& result);
+nlohmann::ordered_json requester_json(const TranslateResult::Requester& requester);
 std::string translate_report(const std::string& trace, const TranslateResult& result);
 
 }  // namespace iovirt::platform

@@ -101,11 +101,23 @@ const Rule kControlRules[] = {
      [](Vmcs& v) { inject(v, interruption::info(13, interruption::hardware_exception)); }},
     {"an external interrupt with an error code", true,
      [](Vmcs& v) { inject(v, interruption::info(0x31, interruption::external) | 1u << 11); }},
+    {"another event without the monitor trap flag", true, [](Vmcs& v) { inject(v, interruption::info(0, interruption::other_event)); }},
+    {"an error code of more than 16 bits", true,
+     [](Vmcs& v) {
+       inject(v, interruption::info(13, interruption::hardware_exception) | 1u << 11);
+       v.set<f::entry_exception_error_code>(0x10000);
+     }},
     {"a software interrupt of length 0", true,
      [](Vmcs& v) { inject(v, interruption::info(0x80, interruption::software_interrupt)); }},
 };
 
 const Rule kGuestRules[] = {
+    {"an NMI while virtual NMIs are blocked", true,
+     [](Vmcs& v) {
+       change<f::pin_controls>(v, 0, pin::virtual_nmis);
+       v.set<f::guest_interruptibility>(interruptibility::blocking_by_nmi);
+       inject(v, interruption::info(2, interruption::nmi));
+     }},
     {"RFLAGS without bit 1", true, [](Vmcs& v) { v.set<f::guest_rflags>(kRflagsInterrupt); }},
     {"RFLAGS with bit 15", true, [](Vmcs& v) { change<f::guest_rflags>(v, 0, 1u << 15); }},
     {"an external interrupt with RFLAGS.IF 0", true,
@@ -210,6 +222,28 @@ TEST_CASE("host selectors are checked after the controls, with error 8") {
   REQUIRE(g.enter().error == VmxError::entry_host_state);
   g.vmcs.set<f::vpid>(0);
   REQUIRE(g.enter().error == VmxError::entry_controls);
+  Guest narrow;
+  change<f::exit_controls>(narrow.vmcs, exit_control::host_address_space_size, 0);
+  REQUIRE(narrow.enter().error == VmxError::entry_host_state);
+}
+
+TEST_CASE("the capability MSRs allow what a VMCS that enters has set, and say what must be") {
+  Guest g;
+  const struct {
+    std::uint32_t msr, value;
+  } controls[] = {{0x481, g.vmcs.get<f::pin_controls>()}, {0x482, g.vmcs.get<f::primary_controls>()}, {0x483, g.vmcs.get<f::exit_controls>()},
+                  {0x484, g.vmcs.get<f::entry_controls>()}, {0x48b, g.vmcs.get<f::secondary_controls>()}};
+  for (const auto& [msr, value] : controls) {
+    INFO("MSR " << std::hex << msr);
+    const std::uint64_t allowed = g.caps.read_msr(msr).value();
+    CHECK((value & ~(allowed >> 32)) == 0);            // allowed 1-settings
+    CHECK((~value & allowed & 0xffff'ffff) == 0);      // allowed 0-settings
+  }
+  CHECK((g.caps.read_msr(0x486).value() & ~g.caps.read_msr(0x487).value()) == 0);  // CR0
+  CHECK((g.caps.read_msr(0x488).value() & ~g.caps.read_msr(0x489).value()) == 0);  // CR4
+  CHECK((g.caps.read_msr(0x48c).value() & (1u << 6 | 1u << 14)) == (1u << 6 | 1u << 14));  // four levels, write-back
+  CHECK((g.caps.read_msr(0x480).value() >> 32 & 0x1fff) == 4096);
+  CHECK(g.caps.read_msr(0x48a).value() == 0x2e);  // the index of 482EH, in place
 }
 
 TEST_CASE("VMLAUNCH wants a clear VMCS and VMRESUME a launched one") {

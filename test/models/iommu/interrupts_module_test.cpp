@@ -205,6 +205,26 @@ TEST_CASE("a posted-interrupt descriptor that memory does not answer blocks the 
   });
 }
 
+TEST_CASE("a posted-interrupt descriptor with a reserved bit set stays as it is and blocks the interrupt, not those behind") {
+  run(timed(), [](IommuBench& bench) {
+    constexpr std::uint64_t kControl = 0xf2 << 16 | 7ull << 32 | 4;  // bit 2
+    bench.data.set_word(kDescriptor + 32, kControl);
+    bench.tables.set_posted(5, 0x61, kDescriptor);
+    bench.tables.set_remapped(6, 0x42, 1);
+    bench.enable(true);
+    const auto posted = bench.msi(kDevice, 5);
+    const auto behind = bench.msi(kDevice, 6);
+    bench.settle();
+    REQUIRE(bench.requests[posted].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.requests[behind].status == tlm::TLM_OK_RESPONSE);
+    REQUIRE(bench.statistics().fault(FaultReason::posted_descriptor_reserved) == 1);
+    REQUIRE(bench.statistics().notifications == 0);
+    REQUIRE(bench.data.word(kDescriptor + 8) == 0);
+    REQUIRE(bench.data.word(kDescriptor + 32) == kControl);
+    REQUIRE(bench.messages.size() == 1);
+  });
+}
+
 TEST_CASE("the fault event is a message of the IOMMU's own") {
   run(timed(), [](IommuBench& bench) {
     bench.enable(true);

@@ -76,6 +76,39 @@ Config everything() {
 /// Registers that act when written: what they do is tested where it belongs.
 bool is_command(std::string_view name) { return name == "CCMD" || name == "IOTLB" || name == "PMEN" || name == "IQT"; }
 
+/// A page and an interrupt of a device that have been used, and then changed in memory without a word to the IOMMU.
+struct Stale : IommuRig {
+  explicit Stale(const Config& config) : IommuRig(config) {
+    const auto top = add_device(kDevice);
+    tables.map(top, 4, kPage, 0xa000);
+    tables.set_remapped(kHandle, 0x41, kDevice);
+    REQUIRE(forgot_page() == false);
+    REQUIRE(forgot_interrupt() == false);
+    tables.map(top, 4, kPage, 0xb000);
+    tables.set_remapped(kHandle, 0x42, kDevice);
+  }
+  /// Whether a use now finds what is in memory.
+  bool forgot_page() {
+    REQUIRE(dma(kDevice, kPage) == FaultReason::none);
+    return address == 0xb000;
+  }
+  bool forgot_interrupt() {
+    REQUIRE(msi(kDevice, msi_address(kHandle)) == FaultReason::none);
+    return message->data == 0x42;
+  }
+  /// Switches off what `enable` is, and on again.
+  void toggle(std::uint32_t enable) {
+    const auto status = static_cast<std::uint32_t>(read(reg::kGSTS)) & ~(reg::gcmd::kSRTP | reg::gcmd::kSIRTP);
+    write(reg::kGCMD, status & ~enable);
+    REQUIRE((read(reg::kGSTS) & enable) == 0);
+    write(reg::kGCMD, status);
+  }
+
+  static constexpr std::uint16_t kDevice = 0x100;
+  static constexpr std::uint64_t kPage = 0x5000;
+  static constexpr unsigned kHandle = 3;
+};
+
 }  // namespace
 
 TEST_CASE("every register has its offset, width, reset value and masks, and there are no others") {
@@ -219,44 +252,25 @@ TEST_CASE("PMEN.PRS follows EPM, and the ranges cannot be moved while it is set"
 TEST_CASE("a new root table empties the caches where CAP.ESRTPS says so, and else leaves them") {
   Config config;
   config.flush_on_root_pointer = GENERATE(false, true);
-  IommuRig rig(config);
-  const auto top = rig.add_device(0x100);
-  rig.tables.map(top, 4, 0x5000, 0xa000);
-  REQUIRE(rig.dma(0x100, 0x5000) == FaultReason::none);
-  rig.tables.map(top, 4, 0x5000, 0xb000);
+  Stale rig(config);
   set_iommu_root([&](auto o, auto v, auto b) { rig.write(o, v, b); }, rig.tables, rig.read(reg::kGSTS));
-  REQUIRE(rig.dma(0x100, 0x5000) == FaultReason::none);
-  REQUIRE(rig.address == (config.flush_on_root_pointer ? 0xb000u : 0xa000u));
+  REQUIRE(rig.forgot_page() == config.flush_on_root_pointer);
 }
 
 TEST_CASE("switching translation off empties the caches where there is scalable mode, and else leaves them") {
   Config config;
   config.scalable_mode = GENERATE(false, true);
-  IommuRig rig(config);
-  const auto top = rig.add_device(0x100);
-  rig.tables.map(top, 4, 0x5000, 0xa000);
-  REQUIRE(rig.dma(0x100, 0x5000) == FaultReason::none);
-  rig.tables.map(top, 4, 0x5000, 0xb000);
-  const std::uint32_t status = rig.read(reg::kGSTS) & ~(reg::gcmd::kSRTP | reg::gcmd::kSIRTP);
-  rig.write(reg::kGCMD, status & ~reg::gcmd::kTE);
-  REQUIRE((rig.read(reg::kGSTS) & reg::gcmd::kTE) == 0);
-  rig.write(reg::kGCMD, status);
-  REQUIRE(rig.dma(0x100, 0x5000) == FaultReason::none);
-  REQUIRE(rig.address == (config.scalable_mode ? 0xb000u : 0xa000u));
+  Stale rig(config);
+  rig.toggle(reg::gcmd::kTE);
+  REQUIRE(rig.forgot_page() == config.scalable_mode);
 }
 
 TEST_CASE("switching interrupt remapping off empties its cache where CAP.ESIRTPS says so, and else leaves it") {
   Config config;
   config.flush_on_interrupt_pointer = GENERATE(false, true);
-  IommuRig rig(config);
-  rig.tables.set_remapped(3, 0x41, 0x100);
-  REQUIRE(rig.msi(0x100, msi_address(3)) == FaultReason::none);
-  rig.tables.set_remapped(3, 0x42, 0x100);
-  const std::uint32_t status = rig.read(reg::kGSTS) & ~(reg::gcmd::kSRTP | reg::gcmd::kSIRTP);
-  rig.write(reg::kGCMD, status & ~reg::gcmd::kIRE);
-  rig.write(reg::kGCMD, status);
-  REQUIRE(rig.msi(0x100, msi_address(3)) == FaultReason::none);
-  REQUIRE(rig.message->data == (config.flush_on_interrupt_pointer ? 0x42u : 0x41u));
+  Stale rig(config);
+  rig.toggle(reg::gcmd::kIRE);
+  REQUIRE(rig.forgot_interrupt() == config.flush_on_interrupt_pointer);
 }
 
 TEST_CASE("invalidation through registers is refused but in legacy mode") {
@@ -277,11 +291,7 @@ TEST_CASE("invalidation through registers is refused but in legacy mode") {
 TEST_CASE("a new interrupt-remapping table empties its cache where CAP.ESIRTPS says so, and else leaves it") {
   Config config;
   config.flush_on_interrupt_pointer = GENERATE(false, true);
-  IommuRig rig(config);
-  rig.tables.set_remapped(3, 0x41, 0x100);
-  REQUIRE(rig.msi(0x100, msi_address(3)) == FaultReason::none);
-  rig.tables.set_remapped(3, 0x42, 0x100);
+  Stale rig(config);
   rig.write(reg::kGCMD, rig.read(reg::kGSTS) | reg::gcmd::kSIRTP);
-  REQUIRE(rig.msi(0x100, msi_address(3)) == FaultReason::none);
-  REQUIRE(rig.message->data == (config.flush_on_interrupt_pointer ? 0x42u : 0x41u));
+  REQUIRE(rig.forgot_interrupt() == config.flush_on_interrupt_pointer);
 }

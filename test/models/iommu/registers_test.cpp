@@ -134,6 +134,27 @@ TEST_CASE("a configuration that no hardware could have is refused by its key") {
   refused([](Config& c) { c.interrupt_remapping = false; }, "extended_interrupt_mode");
   refused([](Config& c) { c.register_base = 0x1234; }, "register_base");
   refused([](Config& c) { c.lookup_ns = -1; }, "lookup_ns");
+  refused([](Config& c) { c.extended_interrupt_mode = c.interrupt_remapping = false; }, "posted_interrupts");
+  refused([](Config& c) { c.context_cache.entries = 0; }, "context_cache.entries");
+  refused([](Config& c) { c.context_cache = {12, 3, Replacement::plru}; }, "context_cache.ways: expected a power of two with replacement plru");
+  refused([](Config& c) { c.walkers = 257; }, "walkers");
+  refused([](Config& c) { c.walk_queue = 65537; }, "walk_queue");
+  refused([](Config& c) { c.prefetch_pages = 65; }, "prefetch_pages");
+  refused([](Config& c) { c.host_address_bits = 53; }, "host_address_bits");
+  refused([](Config& c) { c.max_address_mask = 37; }, "max_address_mask");
+  refused([](Config& c) { c.fault_records = 0; }, "fault_records");
+  refused([](Config& c) { c.pasid_bits = 21; }, "pasid_bits");
+  refused([](Config& c) { c.iotlb_partitions = 0; }, "iotlb_partitions: expected at least 1");
+  refused([](Config& c) { c.iotlb_partitions = 2; }, "iotlb_partitions: expected 1 unless");
+  refused([](Config& c) { c.iotlb_partitioning = Partitioning::sets, c.iotlb_partitions = 3; }, "iotlb_partitions: expected a power of two");
+  refused([](Config& c) { c.iotlb = {64, 4}, c.iotlb_partitioning = Partitioning::ways, c.iotlb_partitions = 3; }, "iotlb_partitions: expected a divisor");
+  refused([](Config& c) {
+    c.iotlb = {96, 12, Replacement::lru}, c.iotlb_partitioning = Partitioning::ways, c.iotlb_partitions = 2;
+    c.validate();  // six ways each are six ways
+    c.iotlb = {32, 8, Replacement::plru}, c.iotlb_partitions = 8;
+    c.validate();
+    c.iotlb = {96, 12, Replacement::plru}, c.iotlb_partitions = 2;
+  }, "power of two");
   Config fully_associative;
   fully_associative.iotlb = {120, 120};
   REQUIRE_NOTHROW(fully_associative.validate());

@@ -59,6 +59,22 @@ TEST_CASE("while translation is off requests pass at once") {
   });
 }
 
+TEST_CASE("a request across a page boundary is unsupported and no fault, whether translation is on or off") {
+  run(timed(), [](IommuBench& bench) {
+    bench.tables.map(bench.add_device(kDevice), 4, 0x5000, kData);
+    const auto off = bench.send(kDevice, true, kData + 0xfe0, 64);
+    bench.settle();
+    bench.enable();
+    const auto on = bench.send(kDevice, false, 0x5fe0, 64), whole = bench.send(kDevice, false, 0x5fc0, 64);
+    bench.settle();
+    REQUIRE(bench.requests[off].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.requests[on].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    REQUIRE(bench.requests[whole].status == tlm::TLM_OK_RESPONSE);
+    REQUIRE(bench.data_accesses().size() == 1);
+    for (const std::uint64_t faults : bench.statistics().faults) REQUIRE(faults == 0);
+  });
+}
+
 TEST_CASE("walks overlap as far as there are walkers") {
   Config config = timed();
   config.walkers = 2;

@@ -289,6 +289,22 @@ TEST_CASE("DMI gives RAM up to the hole and debug transport moves bytes at once"
   REQUIRE(bench.memory.data()[0x5003] == 4);
 }
 
+TEST_CASE("byte enables are refused, and no byte moves") {
+  Bench bench;
+  std::uint8_t enables[8] = {};
+  auto& write = bench.device.make(true, 0x1000, 8, 1, 0x5a);
+  write.set_byte_enable_ptr(enables);
+  write.set_byte_enable_length(sizeof enables);
+  bench.device.send(write);
+  bench.device.send(bench.device.make(false, 0x1000, 8, 2));
+  sc_core::sc_start(sc_core::sc_time(1, sc_core::SC_US));
+  REQUIRE(bench.device.answers.size() == 2);
+  REQUIRE_FALSE(bench.device.answers[0].ok);
+  REQUIRE(bench.device.answers[1].ok);
+  REQUIRE(bench.device.answers[1].bytes == std::vector<std::uint8_t>(8));
+  REQUIRE(bench.memory.counters().errors == 1);
+}
+
 TEST_CASE("a memory configuration that makes no sense names the field") {
   memory::Config c = config();
   c.channel_gbytes_per_s = 0;
@@ -296,4 +312,7 @@ TEST_CASE("a memory configuration that makes no sense names the field") {
   c = config();
   c.ddio_ways = 5;
   REQUIRE_THROWS_WITH(c.validate(), Catch::Matchers::ContainsSubstring("memory.ddio_ways: expected"));
+  c = config();
+  c.refresh_interval_ns = c.refresh_ns = 100;
+  REQUIRE_THROWS_WITH(c.validate(), Catch::Matchers::ContainsSubstring("memory.refresh_ns: expected less than refresh_interval_ns"));
 }

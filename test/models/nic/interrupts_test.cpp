@@ -68,6 +68,49 @@ TEST_CASE("every interrupt cause can be set, masked and announced alone") {
   }
 }
 
+TEST_CASE("the interrupt registers read what was written, and those that set or clear others read as 0") {
+  NicBench bench;
+  auto& core = bench.core;
+  core.write(GPIE, kGpieMultipleMsix | kGpieEiame);
+  core.write(IAM, 0x15);
+  core.write(EIAC, 0x1ff'ffff);
+  core.write(EIAM, 0x2a);
+  core.write(IVAR_MISC, 0x8281);
+  CHECK(core.read(GPIE) == (kGpieMultipleMsix | kGpieEiame));
+  CHECK(core.read(IAM) == 0x15);
+  CHECK(core.read(EIAC) == 0x1ff'ffff);
+  CHECK(core.read(EIAM) == 0x2a);
+  CHECK(core.read(IVAR_MISC) == 0x8281);
+  core.write(EIMS, 6);
+  core.write(EIMC, 2);
+  CHECK(core.read(EIMS) == 4);
+  core.write(ICS, kIcrLsc);
+  core.write(ICR, kIcrLsc);  // write 1 to clear
+  CHECK(core.read(ICR) == 0);
+  for (const std::uint32_t offset : {ICS, IMC, EICS, EIMC}) CHECK(core.read(offset) == 0);
+}
+
+TEST_CASE("without MSI-X one interrupt serves all causes, kept apart by EITR 0 and masked by IAM when ICR is read") {
+  Config config;
+  config.itr_unit_ns = 1000;
+  NicBench bench(config);
+  auto& core = bench.core;
+  core.write(EITR(0), EitrInterval::of(10));
+  core.write(IAM, kIcrLsc | kIcrRxMiss);
+  core.write(IMS, kIcrLsc | kIcrRxMiss);
+  core.write(ICS, kIcrLsc);
+  REQUIRE(bench.interrupts.size() == 1);
+  CHECK(core.read(ICR) == (kIcrLsc | kIcrInta));
+  CHECK(core.read(IMS) == 0);
+  core.write(IMS, kIcrRxMiss);
+  core.write(ICS, kIcrRxMiss);
+  CHECK(bench.interrupts.size() == 1);
+  bench.settle();
+  REQUIRE(bench.interrupts.size() == 2);
+  CHECK(bench.interrupts[1].at - bench.interrupts[0].at == 10 * kPsPerUs);
+  CHECK(core.read(ICR) == (kIcrRxMiss | kIcrInta));
+}
+
 TEST_CASE("a cause from before its mask was lifted interrupts when it is lifted") {
   NicBench bench;
   bench.core.write(ICS, kIcrLsc);

@@ -46,6 +46,19 @@ struct Switch {
   FilterRegisters r;
 };
 
+/// Two pools and the switch between them: pool 0 sends, pool 1 receives.
+struct TwoPools {
+  TwoPools() { rx.refill(8); }
+  static NicBench& open(NicBench& bench) {
+    bench.open_pools(2);
+    bench.core.write(DTXSWC, kDtxswcLoopbackEnable);
+    return bench;
+  }
+  NicBench bench;
+  RxDriver rx{open(bench), 1};
+  TxDriver tx{bench, 0};
+};
+
 }  // namespace
 
 TEST_CASE("without pools queue 0 takes its address, groups it asked for, and broadcasts it wants") {
@@ -241,12 +254,8 @@ TEST_CASE("a spoofed frame is dropped, its queue shows in WVBR once, and DOUTSYN
 }
 
 TEST_CASE("VLAN tags are inserted from context, descriptor or VMVIR, and stripped for pools that ask") {
-  NicBench bench;
-  bench.open_pools(2);
-  bench.core.write(DTXSWC, kDtxswcLoopbackEnable);
-  RxDriver rx(bench, 1);
-  rx.refill(8);
-  TxDriver tx(bench, 0);
+  TwoPools pools;
+  auto& [bench, rx, tx] = pools;
   const auto plain = frame_bytes(kMac0 + 1, kMac0, 100);
   auto tagged = plain;
   tagged.insert(tagged.begin() + 12, {0x81, 0x00, 0x60, 0x07});
@@ -286,12 +295,8 @@ TEST_CASE("frames beyond a pool's limit are dropped for it alone") {
 }
 
 TEST_CASE("what the switch remembers of an address is forgotten when its registers change") {
-  NicBench bench;
-  bench.open_pools(2);
-  bench.core.write(DTXSWC, kDtxswcLoopbackEnable);
-  RxDriver rx(bench, 1);
-  rx.refill(8);
-  TxDriver tx(bench, 0);
+  TwoPools pools;
+  auto& [bench, rx, tx] = pools;
   const auto frame = frame_bytes(kMac0 + 1, kMac0, 100);
   tx.send(frame);
   bench.settle();

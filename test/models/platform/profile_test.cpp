@@ -148,6 +148,7 @@ TEST_CASE("data files are found where IOVIRT_DATA says") {
   CHECK(find_file("x", data_folders()) == folder / "x");
   CHECK(find_file("y", data_folders()).empty());
   CHECK(find_file("/nonexistent", data_folders()).empty());
+  ::unsetenv("IOVIRT_DATA");
 }
 
 TEST_CASE("a machine whose parts cannot work together is refused, naming the key") {

@@ -55,6 +55,25 @@ TEST_CASE("the report names every mode, the exits by reason and the stages") {
   CHECK(text.find("ERROR") == std::string::npos);
 }
 
+TEST_CASE("faults are told by reason, and the first one recorded with who asked for what") {
+  RunResult run = test::sample_run(Mode::sriov, 11);
+  run.iommu.faults["no_write_permission"] = 1234;
+  run.iommu.fault_log = {{0x0180, 5, 0x4000'0000, false}, {0x0100, 6, 0, true}};
+  const std::string text = report({run});
+  CHECK_THAT(text, ContainsSubstring("\nsriov: 1,234 IOMMU faults: no_write_permission\n"));
+  CHECK_THAT(text, ContainsSubstring("\nsriov: the first one recorded: reason 0x5, source 01:10.0, address 0x40000000, write\n"));
+  CHECK(text.find("0x6") == std::string::npos);
+}
+
+TEST_CASE("the counters' report has a line for each, with value, description and unit") {
+  RunResult run;
+  run.statistics = {{"iommu.walks", "walks begun", "walks", 42}, {"nic0.a_longer_name", "frames", "frames", 7}};
+  CHECK(statistics_report(run) ==
+        "Counters of the models, set-up included\n"
+        "iommu.walks                   42  walks begun (walks)\n"
+        "nic0.a_longer_name             7  frames (frames)\n");
+}
+
 TEST_CASE("what never happened is left out, and errors are told") {
   RunResult run;
   run.errors.push_back("a model gave up");

@@ -108,6 +108,36 @@ TEST_CASE("results are written whole, into a folder that is made for them") {
   CHECK(std::distance(fs::directory_iterator(folder / "a/b"), {}) == 1);
 }
 
+TEST_CASE("a list written element by element reads as if it had been there") {
+  using Json = nlohmann::ordered_json;
+  const auto element = [](int i) { return Json{{"index", i}, {"odd", i % 2 == 1}, {"classes", Json::array({i, "two\nlines"})}}; };
+  for (const int elements : {0, 1, 3}) {
+    INFO(elements << " elements");
+    Json whole = {{"schema", "a"}, {"runs", Json::array({Json{{"before", 1}, {"list", Json::array()}, {"after", Json::object()}}})}};
+    const test::TemporaryFolder folder;
+    ResultsFile file(folder.path());
+    file.commit(whole, "list", [&, i = 0](Json& next) mutable {
+      if (i == elements) return false;
+      next = element(i++);
+      return true;
+    });
+    for (int i = 0; i < elements; ++i) whole["runs"][0]["list"].push_back(element(i));
+    std::ifstream in(folder / "results.json");
+    std::stringstream text;
+    text << in.rdbuf();
+    CHECK(text.str() == whole.dump(2) + "\n");
+  }
+}
+
+TEST_CASE("results that cannot be written any more are an error, and leave nothing half-written") {
+  const test::TemporaryFolder folder;
+  fs::create_directory(folder / "gone");
+  ResultsFile file(folder / "gone");
+  fs::remove_all(folder / "gone");
+  CHECK_THROWS_WITH(file.commit(results_json({{"vms", 1}}, 1, {test::sample_run(Mode::native, 1)})), Catch::Matchers::ContainsSubstring("cannot be written"));
+  CHECK_FALSE(fs::exists(folder / "gone"));
+}
+
 TEST_CASE("without results nothing is left, and an older file stays as it was") {
   const test::TemporaryFolder folder;
   { ResultsFile file(folder / "new"); }

@@ -190,11 +190,50 @@ TEST_CASE("a named server and rules decide whose frames are whose") {
 
   config.macs[0].vm = 2;
   CHECK_THAT(key_of_error(config, 2), ContainsSubstring("macs[0].vm: VM 2 does not exist: expected less than vms = 2"));
+  config.macs = {{"02:00:00:00:01:00", 0}, {"02-00-00-00-01-00", 1}};
+  CHECK_THAT(key_of_error(config, 2), ContainsSubstring("macs[1].mac: 02:00:00:00:01:00 has a rule already"));
   config.macs = {{"nonsense", 0}};
   CHECK_THAT(key_of_error(config), ContainsSubstring("macs[0].mac: \"nonsense\": expected the MAC address of a station"));
   config.macs.clear();
   config.server_mac = "02:00:00:00:77:00";
   CHECK_THAT(key_of_error(config), ContainsSubstring("server_mac: no frame to or from 02:00:00:00:77:00"));
+}
+
+TEST_CASE("with rules a group frame from elsewhere goes to one VM, and what no rule names is left out") {
+  const test::TemporaryFolder folder;
+  auto config = replay(folder.write("a.pcap", Pcap()
+                                                  .add(1000, ethernet(kBroadcast, kClient))
+                                                  .add(2000, ethernet(kServer, kClient))
+                                                  .add(3000, ethernet(kOther, kClient))
+                                                  .bytes));
+  config.macs = {{"02:00:00:00:01:00", 1}};
+  const Traffic traffic = prepare_traffic(config, 2, 1000);
+  REQUIRE(traffic.count() == 2);
+  for (const TrafficFrame& frame : traffic.frames()) {
+    CHECK(frame.vm == 1);
+    CHECK(frame.direction == Direction::rx);
+  }
+}
+
+TEST_CASE("flows over IPv6 are dealt to the VMs in turn as well, both directions of one to the same") {
+  const test::TemporaryFolder folder;
+  const auto udp6 = [](const MacAddress& to, const MacAddress& from, std::uint8_t from_host, std::uint8_t from_port, std::uint8_t to_host, std::uint8_t to_port) {
+    Bytes frame = ethernet(to, from, 70, 0x86dd);
+    std::fill(frame.begin() + 14, frame.end(), std::uint8_t{0});
+    frame[14] = 0x60, frame[19] = 16, frame[20] = 17, frame[21] = 64;
+    frame[37] = from_host, frame[53] = to_host, frame[55] = from_port, frame[57] = to_port, frame[59] = 16;
+    return frame;
+  };
+  Pcap pcap;
+  for (std::uint8_t port = 1; port < 7; ++port) pcap.add(port * 1000u, udp6(kServer, kClient, 9, port, 1, 53));
+  for (std::uint8_t port = 1; port < 7; ++port) pcap.add(port * 20000u, udp6(kClient, kServer, 1, 53, 9, port));
+  auto config = replay(folder.write("a.pcap", pcap.bytes));
+  const Traffic flows = prepare_traffic(config, 3, 1000);
+  REQUIRE(flows.count() == 12);
+  for (std::uint32_t i = 0; i < 12; ++i) CHECK(flows.frames()[i].vm == i % 3);
+  config.spread = TrafficSpread::client;
+  const Traffic clients = prepare_traffic(config, 3, 1000);
+  for (const TrafficFrame& frame : clients.frames()) CHECK(frame.vm == 0);
 }
 
 TEST_CASE("flows are dealt to the VMs in turn, both directions of one to the same") {

@@ -365,6 +365,39 @@ TEST_CASE("a receive buffer outside the VM breaks the queue and no byte of the h
   CHECK(b.backend.outstanding == 0);
 }
 
+TEST_CASE("a receive buffer that is the device's to read breaks the queue") {
+  Bench b;
+  b.vhost.stop();
+  test::DeviceView view(b.kernel);
+  test::VirtioDriverRing ring(view, kGuestBase + 0x2000, 8);
+  b.vhost.start(0, ring.layout, virtio::kVersion1);
+  ring.desc(0, kGuestBase + 0x8000, 2000, 0);
+  ring.offer(0);
+  b.backend.offer(frame(64));
+  b.work();
+  CHECK(b.errors == std::vector<std::pair<unsigned, RingError>>{{0, RingError::bad_buffer}});
+  CHECK(b.backend.outstanding == 0);
+}
+
+TEST_CASE("a transmitted frame too short or too long to be one is dropped, counted and given back") {
+  for (const std::uint32_t bytes : {virtio::kNetHeaderBytes + 13, virtio::kNetHeaderBytes + 2049}) {
+    INFO(bytes << " bytes, header included");
+    Bench b;
+    b.vhost.stop();
+    test::DeviceView view(b.kernel);
+    test::VirtioDriverRing ring(view, kGuestBase + 0x2000, 8);
+    b.vhost.start(1, ring.layout, virtio::kVersion1);
+    ring.desc(0, kGuestBase + 0x8000, bytes, 0);
+    ring.offer(0);
+    b.work();
+    CHECK(b.errors.empty());
+    CHECK(b.backend.sent.empty());
+    CHECK(b.vhost.counters().tx_dropped == 1);
+    CHECK(ring.used_idx() == 1);
+    CHECK(b.backend.outstanding == 0);
+  }
+}
+
 TEST_CASE("a frame in many small pieces is put together, and one for many small pieces taken apart") {
   Bench b;
   b.vhost.stop();

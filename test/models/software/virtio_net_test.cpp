@@ -295,13 +295,36 @@ TEST_CASE("every buffer and mapping is returned") {
   CHECK(b.kernel.live_mappings() <= mappings);
 }
 
-TEST_CASE("a device without VERSION_1, or no device at all, makes the driver give up, not the machine") {
-  FakeKernel kernel;
-  VirtioNet absent(kernel, 0x0010);
-  absent.open();
-  CHECK(absent.failed());
-  CHECK_FALSE(absent.transmit(0, 0, 0, 64, false));
-  CHECK(absent.poll(0, 64) == 0);
+TEST_CASE("no device, one without VERSION_1, one that refuses features and one that does not reset make the driver give up, not the machine") {
+  const auto given_up = [](VirtioNet& driver) {
+    driver.open();
+    CHECK(driver.failed());
+    CHECK_FALSE(driver.transmit(0, 0, 0, 64, false));
+    CHECK(driver.poll(0, 64) == 0);
+  };
+  {
+    FakeKernel kernel;
+    VirtioNet absent(kernel, 0x0010);
+    given_up(absent);
+  }
+  // Instead of the device's own register: what it reads as, whatever is written.
+  const struct {
+    std::uint64_t offset, bytes, reads;
+  } broken[] = {{virtio::common::device_feature, 4, 0},
+                {virtio::common::device_status, 1, virtio::kAcknowledge | virtio::kDriver},  // never FEATURES_OK, and never 0
+                {virtio::common::device_status, 1, 0}};                                      // reset, and nothing else
+  for (const auto& one : broken) {
+    INFO("offset " << one.offset << " reads " << one.reads);
+    FakeKernel kernel;
+    std::uint64_t written = 0;
+    kernel.cpu().map_mmio(VirtioNetDevice::kVirtioBar + one.offset, one.bytes, [&](std::uint64_t, unsigned) { return one.reads; },
+                          [&](std::uint64_t, unsigned, std::uint64_t value) { written = value; });
+    VirtioNetDevice device(kernel);
+    VirtioNet driver(kernel, VirtioNetDevice::kBdf);
+    given_up(driver);
+    if (one.bytes == 1) CHECK((written & virtio::kFailed) != 0);
+    CHECK(device.notified[0] + device.notified[1] == 0);
+  }
 }
 
 TEST_CASE("a device that returns an element nobody offered breaks the driver's ring, and nothing else") {

@@ -78,6 +78,27 @@ TEST_CASE("more flows mean more acknowledgements, and those more misses") {
   CHECK(ten.gbps < five.gbps);
 }
 
+TEST_CASE("a packet that finds no page waits, and the NIC looks at the doorbell record until there is one") {
+  const auto looking = [](const char* every) {
+    return stream(IommuMode::strict, 5, {"stream.in_flight_packets=4000", "stream.ring_pages=128", every});
+  };
+  const Result often = looking("stream.look_again_ns=10"), seldom = looking("stream.look_again_ns=50000");
+  CHECK(often.starved > 0);
+  CHECK(seldom.starved > 0);
+  for (const Result& run : {often, seldom}) CHECK(run.packets == Approx(8000).epsilon(0.01));  // none is lost
+  CHECK(often.unmap_ns != seldom.unmap_ns);
+}
+
+TEST_CASE("a send ring that is full drops acknowledgements, which slows the stream and loses nothing") {
+  const Result tight = stream(IommuMode::strict, 5, {"stream.send_entries=4"}), roomy = stream(IommuMode::strict, 5);
+  CHECK(tight.gbps < roomy.gbps * 0.9);
+  CHECK(tight.packets == Approx(roomy.packets).epsilon(0.01));
+}
+
+TEST_CASE("a longer event ring touches more pages, so that the IOTLB misses more") {
+  CHECK(stream(IommuMode::strict, 5, {"stream.event_entries=1024"}).misses > stream(IommuMode::strict, 5, {"stream.event_entries=64"}).misses);
+}
+
 TEST_CASE("a stream comes out the same each time") {
   const Result one = stream(IommuMode::strict, 10), other = stream(IommuMode::strict, 10);
   CHECK(one.gbps == other.gbps);

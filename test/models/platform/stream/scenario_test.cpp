@@ -40,6 +40,9 @@ TEST_CASE("the Fast & Safe scenario is the paper's machine") {
   CHECK(scenario.machine().nic.pcie_width == 16);
   CHECK(scenario.stream().wire_gbps == 100);
   CHECK(scenario.stream().ring_pages == 256);
+  CHECK(scenario.stream().send_entries == 1024);
+  CHECK(scenario.stream().event_entries == 64);
+  CHECK(scenario.stream().look_again_ns == 500);
   const auto dump = scenario.dump();
   CHECK(dump["stream"]["moderation_us"] == 8);
   CHECK(dump["iommu"]["iotlb"]["entries"] == 64);
@@ -57,6 +60,9 @@ TEST_CASE("a scenario that cannot be is refused with its key") {
   CHECK_THAT(error_of({"stream.flows=3"}), ContainsSubstring("$.stream.flows: 3"));
   CHECK_THAT(error_of({"stream.frame_bytes=3950"}), ContainsSubstring("$.stream.frame_bytes: 3950"));
   CHECK_THAT(error_of({"stream.wire_gbps=0"}), ContainsSubstring("$.stream.wire_gbps: expected more than 0"));
+  CHECK_THAT(error_of({"stream.send_entries=3"}), ContainsSubstring("$.stream.send_entries: 3"));
+  CHECK_THAT(error_of({"stream.event_entries=0"}), ContainsSubstring("$.stream.event_entries: 0"));
+  CHECK_THAT(error_of({"stream.look_again_ns=0"}), ContainsSubstring("$.stream.look_again_ns: 0"));
   CHECK_THAT(error_of({"stream.ringpages=1"}), ContainsSubstring("$.stream.ringpages: unknown key"));
   CHECK_THAT(error_of({"iommu.walkerz=1"}), ContainsSubstring("$.iommu.walkerz: unknown key"));
 }

@@ -152,8 +152,11 @@ TEST_CASE("the same trace gives the same results, in both forms") {
     writer.commit();
     AccessTrace trace(folder / name);
     const TranslateConfig config = load_translate_config({});
-    auto json = translate_json(config, "t", translate(config, trace));
+    const TranslateResult result = translate(config, trace);
+    auto json = translate_json(config, "t", result);
     json["runs"][0].erase("host");
+    for (const auto& requester : result.requesters) json["runs"][0]["requesters"].push_back(requester_json(requester));
+    REQUIRE(json["runs"][0]["requesters"].size() == 20);
     if (first.empty()) first = json.dump();
     REQUIRE(json.dump() == first);
   }
