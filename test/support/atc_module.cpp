@@ -64,6 +64,7 @@ void Atc::data_answered(std::uint64_t tag, tlm::tlm_response_status status, std:
   Transfer& transfer = transfers[tag];
   if (!transfer.write) transfer.data = data;
   end(transfer, status == tlm::TLM_OK_RESPONSE ? State::done : State::refused, status);
+  if (!uncompleted_.empty()) complete_due();
 }
 
 void Atc::translation_answered(std::uint64_t tag, tlm::tlm_response_status status, std::uint64_t word) {
@@ -111,7 +112,12 @@ void Atc::invalidate(std::uint8_t itag, std::uint32_t of_pasid, bool global, std
                cache_.end());
   for (Transfer& transfer : transfers)
     if (transfer.state == State::translating && covered(transfer.address & ~0xfffull, 4096)) transfer.stale = true;
-  if (answers_invalidations) queue_.post(queue_.now() + invalidation_time, *this, 0, itag);
+  if (!answers_invalidations) return;
+  Uncompleted invalidation{.itag = itag, .reads = {}};
+  for (std::size_t i = 0; i < transfers.size(); ++i)
+    if (transfers[i].state == State::moving && !transfers[i].write) invalidation.reads.push_back(i);
+  uncompleted_.push_back(std::move(invalidation));
+  queue_.post(queue_.now() + invalidation_time, *this, 0, itag);
 }
 
 void Atc::flush() {
@@ -120,11 +126,23 @@ void Atc::flush() {
     if (transfer.state == State::translating) transfer.stale = true;
 }
 
-/// A completion may not overtake the reads that used what has been invalidated (PCIe 10.3.2).
 void Atc::fire(std::uint32_t, std::uint64_t itag) {
-  const bool reading = std::any_of(transfers.begin(), transfers.end(), [](const Transfer& t) { return t.state == State::moving && !t.write; });
-  if (reading) return queue_.post(queue_.now() + invalidation_time, *this, 0, itag);
-  for (unsigned i = 0; i < completions; ++i) complete_invalidation(static_cast<std::uint8_t>(itag), completions);
+  for (Uncompleted& invalidation : uncompleted_)
+    if (invalidation.itag == itag) invalidation.carried_out = true;
+  complete_due();
+}
+
+/// A completion may not overtake the reads that used what has been invalidated (PCIe 10.3.2).
+void Atc::complete_due() {
+  std::vector<Uncompleted> left;
+  left.swap(uncompleted_);
+  for (Uncompleted& invalidation : left) {
+    std::erase_if(invalidation.reads, [&](std::size_t i) { return transfers[i].state != State::moving; });
+    if (!invalidation.carried_out || !invalidation.reads.empty())
+      uncompleted_.push_back(std::move(invalidation));
+    else
+      for (unsigned i = 0; i < completions; ++i) complete_invalidation(invalidation.itag, completions);
+  }
 }
 
 }  // namespace iovirt::test

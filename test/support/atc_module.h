@@ -90,9 +90,16 @@ class Atc : private sim::Actor {
   void move(std::size_t index, std::uint64_t address, sim::AddressType type);
   void translated(std::size_t index, tlm::tlm_response_status status, std::uint64_t word);
   void end(Transfer& transfer, Transfer::State state, tlm::tlm_response_status status);
+  void complete_due();
 
   sim::EventQueue& queue_;
   std::vector<Cached> cache_;
+  struct Uncompleted {
+    std::uint8_t itag = 0;
+    bool carried_out = false;
+    std::vector<std::size_t> reads;  ///< that may have used what it takes, and have not been answered
+  };
+  std::vector<Uncompleted> uncompleted_;
   std::uint16_t next_group_ = 0;
 };
 
