@@ -94,7 +94,9 @@ void Iommu::found(Flight& flight) {
 void Iommu::look_up(Flight& flight) {
   Translation translation;
   Fault fault;
+  if (timed_caches_) begin_lookups();
   const Translator::Answer answer = unit_.translator().lookup(flight.request, translation, fault);
+  const Ps lookup = timed_caches_ ? lookup_ + looked_up_for() : lookup_;
   if (answer == Translator::Answer::translated)
     use(flight, translation);
   else if (answer == Translator::Answer::faulted)
@@ -105,9 +107,9 @@ void Iommu::look_up(Flight& flight) {
   if (miss) flight.missed_at = unit_.translator().changes();
   if (config().prefetch == Prefetch::access && answer == Translator::Answer::translated)
     want_next_pages(flight.request, *flight.requester, translation.page_bytes);
-  if (lookup_ != 0) {
+  if (lookup != 0) {
     ++looking_;
-    return lookups_.post(queue_.now() + lookup_, miss ? missed : looked_up, as_argument(flight));
+    return lookups_.post(queue_.now() + lookup, miss ? missed : looked_up, as_argument(flight));
   }
   if (miss) return want_walk(flight);
   settled(flight);
@@ -314,16 +316,25 @@ void Iommu::give(const Request& request, Requester& requester, Flight* flight) {
   w.busy = true;
   w.flight = flight;
   w.requester = &requester;
+  if (timed_caches_) begin_lookups();
   advance(walker, unit_.translator().begin(w.walk, request));
 }
 
 void Iommu::advance(std::uint32_t walker, Step step) {
   Walker& w = walkers_[walker];
   w.step = step;
+  const Ps lookups = timed_caches_ ? looked_up_for() : 0;
   if (step == Step::read || step == Step::update) {
-    if (walk_step_ != 0) return walk_steps_.post(queue_.now() + walk_step_, walk_access, walker);
+    const Ps wait = walk_step_ + lookups;
+    if (wait != 0) return walk_steps_.post(queue_.now() + wait, walk_access, walker);
     return access_entry(walker);
   }
+  if (lookups != 0) return walk_steps_.post(queue_.now() + lookups, walk_over, walker);
+  end_walk(walker, step);
+}
+
+void Iommu::end_walk(std::uint32_t walker, Step step) {
+  Walker& w = walkers_[walker];
   Flight* flight = w.flight;
   w.busy = false;
   idle_walkers_.push_back(walker);
@@ -396,6 +407,7 @@ void Iommu::entry_answered(Flight& own) {
   const unsigned bytes = payload.get_data_length();
   std::memcpy(words, payload.get_data_ptr(), 8);
   if (bytes > 8) std::memcpy(words + 1, payload.get_data_ptr() + 8, bytes - 8);
+  if (timed_caches_) begin_lookups();
   advance(own.walker, unit_.translator().resume(walkers_[own.walker].walk, payload.is_response_ok(), words));
 }
 
@@ -428,6 +440,7 @@ void Iommu::update_entry(Flight& own) {
     payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
     return mem_channel_.send(payload);
   }
+  if (timed_caches_) begin_lookups();
   advance(walker, unit_.translator().updated(walk, outcome));
 }
 
