@@ -50,7 +50,7 @@ class TranslatingEndpoint : public Endpoint {
   virtual void invalidate_requested(unsigned function, const Invalidation& invalidation) = 0;
   /// All requests of `group` are over.
   virtual void pages_answered(unsigned function, std::uint16_t group, PageResponseCode code) = 0;
-  /// Nothing cached for `function` may be used any more: ATS was enabled anew, or the function was reset (10.3.5).
+  /// Nothing cached for `function` may be used any more: ATS was enabled anew, or the function was reset (10.3.7).
   virtual void cache_lost(unsigned function) = 0;
 
   // A derived class that overrides one of these calls it.
