@@ -6,11 +6,13 @@
 // IOMMU, and end in memory.
 
 #include <cstring>
+#include <random>
 
 #include "models/iommu/registers_spec.h"
 #include "models/pcie/host_port_module.h"
 #include "models/platform/machine_module.h"
 #include "test/support/atc_device_module.h"
+#include "test/support/dma_tap_module.h"
 #include "test/support/iommu_scalable_tables.h"
 #include "test/support/platform_run.h"
 
@@ -51,13 +53,29 @@ platform::Config config_of(const Settings& settings) {
 const Settings kLegacy = {"iommu.device_tlbs=true", "iommu.device_tlb_timeout_ns=" + std::to_string(kTimeoutNs)};
 const Settings kScalable = kLegacy + Settings{"iommu.scalable_mode=true", "iommu.page_requests=true"};
 
+/// What has arrived at memory, in order.
+struct Arrivals final : DmaTap::Listener {
+  struct Access {
+    std::uint64_t address;
+    bool write;
+  };
+  std::vector<Access> accesses;
+  void request(const tlm::tlm_generic_payload& payload, std::uint16_t) override {
+    accesses.push_back({payload.get_address(), payload.is_write()});
+  }
+};
+
 /// The machine, the device at its last port, and software that a test writes.
 struct Bench : sc_core::sc_module {
   SC_HAS_PROCESS(Bench);
   explicit Bench(const Settings& settings, const std::vector<MacAddress>& nics = {})
       : sc_module(sc_core::sc_module_name("bench")),
         config(config_of(settings)),
-        machine(config, nics, {.free_ports = 1}),
+        machine(config, nics,
+                {.free_ports = 1, .join_memory = [this](iommu::Iommu::InitiatorSocket& mem_out, memory::Memory& memory) {
+                   mem_out.bind(tap.in);
+                   tap.out.bind(memory.dma_in);
+                 }}),
         core("core", machine.queue, config.pcie.ecam_base),
         device("device", machine.queue, machine.pool),
         ram(machine.memory),
@@ -114,6 +132,8 @@ struct Bench : sc_core::sc_module {
   }
 
   platform::Config config;
+  Arrivals arrivals;
+  DmaTap tap{"tap", arrivals};
   platform::Machine machine;
   pcie::HostPort core;
   AtcDevice device;
@@ -232,6 +252,71 @@ TEST_CASE("when an invalidation's wait has ended every access through the old tr
     }
   });
 }
+
+/// Random traffic through the device's cache while software moves its pages.
+void random_traffic(unsigned seed) {
+  CAPTURE(seed);
+  constexpr unsigned kPages = 6, kMoves = 150;
+  struct Retired {
+    std::uint64_t frame;
+    std::uint32_t wait;
+  };
+  Bench bench(kLegacy);
+  bench.run([&] {
+    std::mt19937 random(seed);
+    const auto pick = [&](unsigned n) { return static_cast<unsigned>(random() % n); };
+    bench.plug();
+    const std::uint64_t top = bench.translate_legacy();
+    bench.enable_ats();
+    std::uint64_t next_frame = kData, frame[kPages];
+    const auto move_to_next = [&](unsigned page) {
+      frame[page] = next_frame;
+      bench.tables.map(top, 4, page << 12, next_frame);
+      next_frame += 0x1000;
+    };
+    for (unsigned page = 0; page < kPages; ++page) move_to_next(page);
+    std::vector<Retired> retired;
+    for (unsigned move = 1; move <= kMoves; ++move) {
+      bench.device.invalidation_time = pick(400) * kPsPerNs;
+      for (unsigned n = pick(40); n-- > 0;) {
+        bench.device.transfer(pick(2) == 0, (pick(kPages) << 12) + 8 * pick(500), move);
+        if (pick(4) == 0) bench.core.sleep(pick(60) * kPsPerNs + 1);
+      }
+      const unsigned page = pick(kPages);
+      retired.push_back({frame[page], move});
+      move_to_next(page);
+      bench.submit(invalidate_pages(1, page << 12));
+      bench.submit(bench.invalidate_device(page << 12));
+      bench.submit(wait_with_status(kDoneAt + 8 * move, move));
+      if (pick(3) == 0) bench.core.sleep(pick(2000) * kPsPerNs + 1);
+      while (((bench.read(reg::kIQT, 8) - bench.read(reg::kIQH, 8)) & 0xfff) > 0x800) bench.core.sleep(100 * kPsPerNs);
+    }
+    bench.settle(100);
+
+    unsigned served = 0;
+    for (const auto& transfer : bench.device.transfers) {
+      REQUIRE(transfer.state == State::done);
+      served += transfer.hit;
+    }
+    REQUIRE(served > bench.device.transfers.size() / 10);
+    REQUIRE(bench.device.invalidations == kMoves);
+    REQUIRE(bench.read(reg::kFSTS) == 0);
+    std::vector<std::size_t> over(kMoves + 1);  // where each wait's status arrived at memory
+    for (std::size_t i = 0; i < bench.arrivals.accesses.size(); ++i) {
+      const auto& access = bench.arrivals.accesses[i];
+      if (access.write && access.address > kDoneAt && access.address <= kDoneAt + 8 * kMoves) over[(access.address - kDoneAt) / 8] = i;
+    }
+    for (const Retired& r : retired) {
+      REQUIRE(bench.word(kDoneAt + 8 * r.wait) == r.wait);
+      std::size_t late = 0;
+      for (std::size_t i = over[r.wait]; i < bench.arrivals.accesses.size(); ++i) late += bench.arrivals.accesses[i].address >> 12 == r.frame >> 12;
+      REQUIRE(late == 0);
+    }
+  });
+}
+
+TEST_CASE("over the link too nothing reaches a page of which the wait has ended") { random_traffic(1); }
+TEST_CASE("over the link too nothing reaches a page of which the wait has ended, with other traffic") { random_traffic(2); }
 
 TEST_CASE("a function that does not complete an invalidation is timed out, and the queue goes on when software clears ITE") {
   Bench bench(kLegacy);
