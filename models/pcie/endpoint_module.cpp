@@ -73,12 +73,12 @@ void Endpoint::event(std::uint32_t what, std::uint64_t arg) {
     return;
   }
   const auto slot = static_cast<std::uint32_t>(arg);
-  if (transfers_[slot].addressing.type == sim::AddressType::translation_request)
-    finish_translation(slot, tlm::TLM_COMMAND_ERROR_RESPONSE, nullptr);
-  else if (transfers_[slot].read)
-    finish_read(slot, {transfers_[slot].data.data(), transfers_[slot].bytes});
-  else
+  if (!transfers_[slot].read)
     finish_write(slot);
+  else if (transfers_[slot].addressing.type == sim::AddressType::translation_request)
+    finish_translation(slot, tlm::TLM_COMMAND_ERROR_RESPONSE, nullptr);
+  else
+    finish_read(slot, {transfers_[slot].data.data(), transfers_[slot].bytes});
 }
 
 // -- requests to the device -----------------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ void Endpoint::send_message(unsigned index, sim::TlpKind kind, std::uint64_t bod
 }
 
 std::uint32_t Endpoint::take_transfer(unsigned index, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag,
-                                      PacketSpan packet, const Addressing& addressing, bool read) {
+                                      PacketSpan packet, bool read) {
   if (idle_transfers_.empty()) {
     idle_transfers_.push_back(static_cast<std::uint32_t>(transfers_.size()));
     transfers_.emplace_back();
@@ -329,14 +329,14 @@ std::uint32_t Endpoint::take_transfer(unsigned index, std::uint64_t address, std
   t.packet = packet;
   t.read = read;
   t.ok = true;
-  t.addressing = addressing;
   ++in_flight_;
   return slot;
 }
 
 void Endpoint::dma_read(unsigned index, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag, PacketSpan packet,
                         const Addressing& addressing) {
-  const std::uint32_t slot = take_transfer(index, address, bytes, tag, packet, addressing, true);
+  const std::uint32_t slot = take_transfer(index, address, bytes, tag, packet, true);
+  transfers_[slot].addressing = addressing;
   if (bytes == 0 || !may_master(index) || (!addressing.plain() && !may_address(index, addressing))) {
     transfers_[slot].ok = bytes == 0;
     transfers_[slot].data.assign(bytes, 0);
@@ -388,7 +388,7 @@ void Endpoint::issue_reads() {
 void Endpoint::dma_write(unsigned index, std::uint64_t address, std::span<const std::uint8_t> bytes, std::uint64_t tag,
                          PacketSpan packet, const Addressing& addressing) {
   const auto size = static_cast<std::uint32_t>(bytes.size());
-  const std::uint32_t slot = take_transfer(index, address, size, tag, packet, addressing, false);
+  const std::uint32_t slot = take_transfer(index, address, size, tag, packet, false);
   if (size == 0 || !may_master(index) || (!addressing.plain() && !may_address(index, addressing))) {
     transfers_[slot].ok = size == 0;
     queue_.post(now(), clock_, kRefused, slot);

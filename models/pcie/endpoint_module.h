@@ -40,6 +40,7 @@ struct Addressing {
   std::uint32_t pasid = sim::kNoPasid;
   bool plain() const { return type == sim::AddressType::untranslated && pasid == sim::kNoPasid; }
 };
+inline constexpr Addressing kPlain;
 
 class Endpoint : public sc_core::sc_module {
  public:
@@ -87,18 +88,18 @@ class Endpoint : public sc_core::sc_module {
   /// in general. `tag` is the device's own. Without bus mastering, or what `addressing` needs: done at once after this
   /// call returns, not ok.
   void dma_read(unsigned function, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag, PacketSpan packet = {},
-                const Addressing& addressing = {});
+                const Addressing& addressing = kPlain);
   /// Writes; the bytes are copied before this returns. Posted: order among writes and interrupts of this device is
   /// kept. dma_write_done follows when the last byte is in memory (or the write was refused): use it to bound work in
   /// flight, not for ordering.
   void dma_write(unsigned function, std::uint64_t address, std::span<const std::uint8_t> bytes, std::uint64_t tag,
-                 PacketSpan packet = {}, const Addressing& addressing = {});
+                 PacketSpan packet = {}, const Addressing& addressing = kPlain);
   /// Sends vector `vector` of the function's MSI-X table, behind all earlier writes; masked: pending, and sent when
   /// unmasked; disabled: lost. `notice`: the journey of this interrupt, 0 none.
   void send_msix(unsigned function, unsigned vector, NoticeId notice = 0);
   /// A message of ATS or PRI to the root complex, behind all earlier writes; its `body` is as lib/ats_message_spec.h
   /// says. Messages need no bus mastering (7.5.1.1.3).
-  void send_message(unsigned function, sim::TlpKind kind, std::uint64_t body, const Addressing& addressing = {});
+  void send_message(unsigned function, sim::TlpKind kind, std::uint64_t body, const Addressing& addressing = kPlain);
   /// The function has been allowed by software to send TLPs addressed so; if not, that is counted.
   bool may_address(unsigned function, const Addressing& addressing);
 
@@ -148,7 +149,7 @@ class Endpoint : public sc_core::sc_module {
     unsigned function = 0;
     PacketSpan packet;
     bool read = false, ok = true;
-    Addressing addressing;
+    Addressing addressing;  // of a read
     std::vector<std::uint8_t> data;  // capacity is kept
   };
 
@@ -174,7 +175,7 @@ class Endpoint : public sc_core::sc_module {
   void issue_reads();
   void send(tlm::tlm_generic_payload& payload, sim::RequesterExtension& ext, unsigned index);
   std::uint32_t take_transfer(unsigned index, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag,
-                              PacketSpan packet, const Addressing& addressing, bool read);
+                              PacketSpan packet, bool read);
   void finish_read(std::uint32_t slot, std::span<const std::uint8_t> bytes);
   [[gnu::noinline]] void finish_translation(std::uint32_t slot, tlm::tlm_response_status status, const unsigned char* entry);
   void finish_write(std::uint32_t slot);

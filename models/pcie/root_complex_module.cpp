@@ -282,16 +282,6 @@ Ps RootComplex::claim_down(Port& port, std::uint32_t wire_bytes) {
 tlm::tlm_sync_enum RootComplex::dma_answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
   request_ended(payload);  // END_REQ, or an answer that says so too
   if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
-  answered(payload);
-  return tlm::TLM_COMPLETED;
-}
-
-void RootComplex::refuse(tlm::tlm_generic_payload& payload) {
-  payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
-  answered(payload);
-}
-
-void RootComplex::answered(tlm::tlm_generic_payload& payload) {
   const auto& ext = sim::TransactionPool::extension(payload);
   Port& port = *ports_[ext.route >> kRouteSlotBits];
   const Ps now = queue_.now();
@@ -303,7 +293,6 @@ void RootComplex::answered(tlm::tlm_generic_payload& payload) {
       *done = 0;
     port.up.give_back(Flow::posted, now + propagation_);
     release_held(port);
-    tlm::tlm_phase phase = tlm::BEGIN_RESP;
     sc_core::sc_time delay = queue_.delay();
     up[port.index]->nb_transport_bw(payload, phase, delay);
   } else {
@@ -321,6 +310,15 @@ void RootComplex::answered(tlm::tlm_generic_payload& payload) {
     queue_.post(at, *this, what(kDownCompletion, port.index), handle_of(payload));
   }
   pump(port);
+  return tlm::TLM_COMPLETED;
+}
+
+/// Answers it as whoever sits at dma_out would.
+void RootComplex::refuse(tlm::tlm_generic_payload& payload) {
+  payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  tlm::tlm_phase phase = tlm::BEGIN_RESP;
+  sc_core::sc_time delay = queue_.delay();
+  dma_answered(payload, phase, delay);
 }
 
 // -- from the translation agent ---------------------------------------------------------------------------------

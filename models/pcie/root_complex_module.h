@@ -90,8 +90,7 @@ class RootComplex : public sc_core::sc_module, private sim::Actor {
   void arrived(Port& port, std::uint64_t handle);
   void goes_on(std::uint64_t handle);
   void forward(tlm::tlm_generic_payload& payload);
-  void refuse(tlm::tlm_generic_payload& payload);
-  void answered(tlm::tlm_generic_payload& payload);
+  [[gnu::noinline]] void refuse(tlm::tlm_generic_payload& payload);
   void request_ended(tlm::tlm_generic_payload& payload);
   void release_held(Port& port);
 

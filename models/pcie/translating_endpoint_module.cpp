@@ -32,9 +32,10 @@ void TranslatingEndpoint::vfs_changed(unsigned) {
   }
 }
 
-void TranslatingEndpoint::translate(unsigned index, std::uint64_t address, std::uint64_t tag, Addressing addressing) {
-  addressing.type = sim::AddressType::translation_request;
-  dma_read(index, address & ~0xfffull, translation_completion::kBytes, tag, {}, addressing);
+void TranslatingEndpoint::translate(unsigned index, std::uint64_t address, std::uint64_t tag, const Addressing& addressing) {
+  Addressing request = addressing;
+  request.type = sim::AddressType::translation_request;
+  dma_read(index, address & ~0xfffull, translation_completion::kBytes, tag, {}, request);
 }
 
 void TranslatingEndpoint::complete_invalidation(unsigned index, std::uint8_t itag, unsigned count) {

@@ -21,7 +21,7 @@ class TranslatingEndpoint : public Endpoint {
   // -- what a device does ----------------------------------------------------------------------------------------------
   /// Asks for the translation of the page at `address`; translation_done follows. While software has not enabled ATS
   /// nothing is sent (10.1.1).
-  void translate(unsigned function, std::uint64_t address, std::uint64_t tag, Addressing addressing = {});
+  void translate(unsigned function, std::uint64_t address, std::uint64_t tag, const Addressing& addressing = kPlain);
   /// The invalidation with `itag` has been carried out: nothing sent from here on uses what it named. One of `count`
   /// completions, one for each traffic class (10.3.2). REQUIRES: every translated read that used it has been answered;
   /// writes are pushed by the completion.
@@ -33,7 +33,7 @@ class TranslatingEndpoint : public Endpoint {
     std::uint16_t group = 0;   ///< below 512
   };
   /// False: the interface is not enabled, has failed, or has as many outstanding as software allocated.
-  bool ask_for_page(unsigned function, const PageRequest& request, const Addressing& addressing = {});
+  bool ask_for_page(unsigned function, const PageRequest& request, const Addressing& addressing = kPlain);
 
   // -- what a device implements ------------------------------------------------------------------------------------------
   struct Invalidation {
