@@ -75,6 +75,11 @@ void AtcDevice::pages_answered(unsigned, std::uint16_t group, PageResponseCode c
   Atc::pages_answered(group, static_cast<std::uint8_t>(code));
 }
 
+void AtcDevice::function_reset(unsigned index) {
+  TranslatingEndpoint::function_reset(index);
+  if (index == acts_as) forget();
+}
+
 void AtcDevice::cache_lost(unsigned index) {
   if (index != acts_as) return;
   ++caches_lost;

@@ -44,6 +44,7 @@ class AtcDevice : public pcie::TranslatingEndpoint, public Atc {
   void invalidate_requested(unsigned function, const Invalidation& invalidation) override;
   void pages_answered(unsigned function, std::uint16_t group, PageResponseCode code) override;
   void cache_lost(unsigned function) override;
+  void function_reset(unsigned function) override;
   std::uint64_t read_bar(unsigned, unsigned, std::uint64_t, unsigned) override { return 0; }
   void write_bar(unsigned, unsigned, std::uint64_t, unsigned, std::uint64_t) override {}
 };

@@ -80,6 +80,8 @@ class Atc : private sim::Actor {
   /// `bytes` 0: all addresses.
   void invalidate(std::uint8_t itag, std::uint32_t of_pasid, bool global, std::uint64_t first, std::uint64_t bytes);
   void flush();
+  /// A reset: nothing is known of invalidations that have not been completed.
+  void forget() { uncompleted_.clear(); }
   /// No translation of less is used (STU).
   std::uint64_t least_bytes_ = 4096;
 

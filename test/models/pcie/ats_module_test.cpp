@@ -40,6 +40,7 @@ class Agent : public sc_core::sc_module, private sim::Actor {
     unsigned bytes = 0;
     std::uint16_t requester = 0;
     std::uint32_t pasid = sim::kNoPasid;
+    bool operator==(const Entry&) const = default;
   };
   std::vector<Entry> log;
   std::map<std::uint64_t, std::uint64_t> pages;  ///< by address: entries of completions
@@ -91,11 +92,12 @@ class Agent : public sc_core::sc_module, private sim::Actor {
 };
 
 struct Bench {
-  explicit Bench(bool with_agent = true, const pcie::Config& c = test::PcieBench::config())
-      : rc("rc", c, queue, pool),
-        device("device", queue, pool),
-        agent("agent", queue, pool),
-        core("core", queue, c.ecam_base),
+  explicit Bench(bool with_agent = true, const pcie::Config& c = test::PcieBench::config(), bool run_ahead = true, const std::string& prefix = "")
+      : queue((prefix + "queue").c_str(), run_ahead),
+        rc((prefix + "rc").c_str(), c, queue, pool),
+        device((prefix + "device").c_str(), queue, pool),
+        agent((prefix + "agent").c_str(), queue, pool),
+        core((prefix + "core").c_str(), queue, c.ecam_base),
         timing(c.generation, c.width, c.mps_bytes) {
     core.out.bind(rc.mmio_in);
     rc.dma_out.bind(agent.in);
@@ -110,15 +112,21 @@ struct Bench {
   std::uint32_t get(std::uint16_t id, std::uint16_t offset, unsigned bytes, std::uint16_t bdf = 0x100) {
     return core.read(bdf, static_cast<std::uint16_t>(capability(id, bdf) + offset), bytes);
   }
-  /// Runs `script` when the device has been enumerated and may be bus master; what it throws comes out here.
-  void run(std::function<void()> script) {
+  /// `script` is to run when the device has been enumerated and may be bus master.
+  void prepare(std::function<void()> script) {
     core.script = [this, script = std::move(script)] {
-      pcie::Enumerator enumerator(core, pcie::windows_of(rc.config()));
-      found = enumerator.scan();
+      pcie::Enumerator(core, pcie::windows_of(rc.config())).scan();
       core.write(0x100, kCommand, 2, kCommandMemoryEnable | kCommandBusMaster);
       script();
     };
+  }
+  /// Runs it; what it throws comes out here.
+  void run(std::function<void()> script) {
+    prepare(std::move(script));
     sc_core::sc_start();
+    check();
+  }
+  void check() const {
     if (core.failure) std::rethrow_exception(core.failure);
     if (!core.done) throw std::runtime_error("the script waits for something that never comes");
   }
@@ -136,13 +144,12 @@ struct Bench {
   }
 
   sim::TransactionPool pool;
-  sim::EventQueue queue{"queue"};
+  sim::EventQueue queue;
   pcie::RootComplex rc;
   test::AtcDevice device;
   Agent agent;
   test::TestCore core;
   pcie::LinkTiming timing;
-  std::vector<pcie::FoundFunction> found;
 };
 
 constexpr std::uint64_t kPage = 0x7000, kFrame = 0x12'3000, kReadable = kFrame | 1, kBoth = kFrame | 3;
@@ -507,6 +514,56 @@ TEST_CASE("enabling ATS anew and a function-level reset take what the function h
     REQUIRE(bench.get(kExtAts, kAtsControl, 2) == 0);
     REQUIRE(bench.device.caches_lost == 3);
   });
+}
+
+TEST_CASE("a function that is reset completes no invalidation from before") {
+  Bench bench;
+  bench.device.invalidation_time = 3'000'000;
+  bench.run([&] {
+    bench.enable_ats();
+    bench.agent.send(sim::TlpKind::invalidate_request, 0x100, 4, kPage);
+    bench.settle(1'000'000);
+    REQUIRE(bench.device.invalidations == 1);
+    const std::uint16_t express = pcie::find_capability(bench.core, 0x100, kCapExpress);
+    bench.core.write(0x100, static_cast<std::uint16_t>(express + kExpDeviceControl), 2, kExpInitiateFlr);
+    bench.enable_ats();
+    bench.settle();
+    REQUIRE(bench.agent.log.empty());
+  });
+}
+
+TEST_CASE("run-ahead gives the same times with translation services") {
+  pcie::Config config = test::PcieBench::config();
+  config.posted_credits = 6;
+  config.nonposted_credits = 3;
+  Bench ahead(true, config, true, "ahead_"), plain(true, config, false, "plain_");
+  for (Bench* bench : {&ahead, &plain}) {
+    bench->core.stop_when_done = false;
+    for (std::uint64_t page = 0; page < 8; ++page) bench->agent.pages[page << 12] = 0x10'0000 | page << 12 | 3;
+    bench->prepare([bench] {
+      bench->enable_ats();
+      bench->enable_pages(4);
+      for (unsigned i = 0; i < 400; ++i) {
+        bench->device.transfer(i % 3 == 0, (i * 7 % 8) << 12 | (i * 64 & 0xfff), i);
+        if (i % 5 == 0) bench->agent.send(sim::TlpKind::invalidate_request, 0x100, i / 5 % 32, (i * 3 % 8) << 12);
+        if (i % 11 == 0) bench->device.ask_for_page(0x9000, true, false, true, static_cast<std::uint16_t>(i));
+        if (i % 22 == 0) bench->agent.send(sim::TlpKind::page_response, 0x100, 0, i);
+        bench->core.sleep((i * 37 % 90) * kPsPerNs + 1);
+      }
+      bench->settle();
+    });
+  }
+  sc_core::sc_start();
+  for (const Bench* bench : {&ahead, &plain}) {
+    bench->check();
+    for (const auto& transfer : bench->device.transfers) REQUIRE(transfer.state == State::done);
+  }
+  REQUIRE(ahead.agent.log == plain.agent.log);
+  REQUIRE(ahead.agent.log.size() > 500);
+  REQUIRE(ahead.device.invalidated_at == plain.device.invalidated_at);
+  REQUIRE(ahead.device.invalidated_at.size() == 80);
+  REQUIRE(ahead.device.answered_at == plain.device.answered_at);
+  REQUIRE(ahead.rc.counters().stalled == plain.rc.counters().stalled);
 }
 
 TEST_CASE("a root complex without a translation agent refuses translation services and gives the credits back") {
