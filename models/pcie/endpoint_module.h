@@ -20,27 +20,9 @@
 #include "lib/sim/transaction.h"
 #include "models/pcie/function.h"
 #include "models/pcie/ring.h"
+#include "models/pcie/transfer_module.h"
 
 namespace iovirt::pcie {
-
-/// Which packet a transfer carries, for the ledger: `first` and `last` when the packet's first and last byte are in it.
-/// A read with `first` and packet 0 learns the packet from memory (dma_read_done tells).
-struct PacketSpan {
-  PacketId packet = 0;
-  bool first = false;
-  bool last = false;
-};
-
-/// Whose address a transfer has, and what it asks for beside its bytes (10.2.1, 6.20).
-struct Addressing {
-  sim::AddressType type = sim::AddressType::untranslated;
-  bool execute = false;
-  bool privileged = false;
-  bool no_write = false;  ///< of a translation request
-  std::uint32_t pasid = sim::kNoPasid;
-  bool plain() const { return type == sim::AddressType::untranslated && pasid == sim::kNoPasid; }
-};
-inline constexpr Addressing kPlain;
 
 class Endpoint : public sc_core::sc_module {
  public:
