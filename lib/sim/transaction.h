@@ -32,7 +32,7 @@ enum class AddressType : std::uint8_t { untranslated = 0, translation_request = 
 /// redirection hint << 3 | logical << 2, with destination[31:8] in address bits 63:40, and the data of an MSI:
 /// vector 7:0, delivery mode 10:8, level 14, trigger 15 (Intel SDM 3, 10.11; the high half as x2APIC systems use it).
 ///
-/// Messages of ATS and PRI, 8-byte writes whose data is the message's body (models/iommu/ats_spec.h); they keep their
+/// Messages of ATS and PRI, 8-byte writes whose data is the message's body (lib/ats_message_spec.h); they keep their
 /// place among the writes of their sender. From a device: `page_request` and `invalidate_completion`, address 0. To a
 /// device: `invalidate_request` and `page_response`; the address is destination bdf << 12 | ITag. A translation request
 /// is a `memory` read of 8 bytes with its address type; its data is one entry of the translation completion, and a

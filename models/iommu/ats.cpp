@@ -3,28 +3,9 @@
 
 #include "models/iommu/ats.h"
 
-#include <bit>
-
 #include "models/iommu/ats_spec.h"
 
 namespace iovirt::iommu {
-namespace {
-
-constexpr std::uint64_t kPage = 4096;
-
-}  // namespace
-
-AtsRange ats_range(std::uint64_t first, std::uint64_t bytes) {
-  if (bytes <= kPage) return {first & ~(kPage - 1), false};
-  // All ones below the top bit of the size, which is 0.
-  return {(first & ~(bytes - 1)) | ((bytes / 2 - 1) & ~(kPage - 1)), true};
-}
-
-std::uint64_t ats_range_bytes(std::uint64_t address, bool size) {
-  if (!size) return kPage;
-  const unsigned ones = static_cast<unsigned>(std::countr_one(address >> 12));
-  return ones >= 51 ? 0 : kPage << (ones + 1);
-}
 
 std::uint64_t translation_completion_of(const Request& request, const Translation& translation, std::uint64_t pass_through_bytes) {
   namespace tc = translation_completion;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// Answers to translation requests (4.2.3; PCIe 10.2), and ranges as ATS writes them.
+// Answers to translation requests (4.2.3; PCIe 10.2).
 #pragma once
 
 #include <cstdint>
@@ -24,14 +24,5 @@ enum class AtsAnswer : std::uint8_t {
 AtsAnswer ats_answer(FaultReason reason);
 /// Whether the fault is recorded besides.
 bool ats_records(FaultReason reason);
-
-/// An address with a size of 2^n pages in its low bits, for the S bit (PCIe 10.2.3.2). REQUIRES: a power of two.
-struct AtsRange {
-  std::uint64_t address = 0;  ///< bits 63:12 as they travel
-  bool size = false;          ///< S
-};
-AtsRange ats_range(std::uint64_t first, std::uint64_t bytes);
-/// The number of bytes that `address` and S stand for; 0 for all of them. The first one is at address & ~(bytes - 1).
-std::uint64_t ats_range_bytes(std::uint64_t address, bool size);
 
 }  // namespace iovirt::iommu

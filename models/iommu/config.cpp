@@ -17,6 +17,8 @@ namespace {
 }
 
 void check_cache(const std::string& key, const CacheConfig& cache) {
+  if (!(cache.lookup_ns >= 0 && cache.lookup_ns <= 1e6)) refuse(key + ".lookup_ns", "expected 0 to 1000000");
+  if (cache.entries == 0 && cache.lookup_ns != 0) refuse(key + ".lookup_ns", "expected 0 where there are no entries");
   if (cache.entries == 0) return;
   if (cache.ways == 0 || cache.ways > cache.entries || cache.entries % cache.ways != 0)
     refuse(key + ".ways", "expected a divisor of entries (" + std::to_string(cache.entries) + ")");

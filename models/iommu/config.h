@@ -31,6 +31,7 @@ struct CacheConfig {
   std::uint32_t ways = 0;
   Replacement replacement = Replacement::lru;
   std::uint64_t seed = 1;
+  double lookup_ns = 0;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -38,6 +39,7 @@ struct CacheConfig {
     visit("ways", self.ways, {.doc = "associativity; entries / ways is a power of two", .min = 1, .max = 1 << 20});
     visit("replacement", self.replacement, {.doc = "the victim in a full set; plru needs a power of two of ways"});
     visit("seed", self.seed, {.doc = "of random replacement", .min = 1});
+    visit("lookup_ns", self.lookup_ns, {.unit = "ns", .doc = "one look into it, on top of what every request, walk step and interrupt takes", .min = 0, .max = 1e6});
   }
 };
 

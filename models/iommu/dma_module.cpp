@@ -96,6 +96,7 @@ void Iommu::found(Flight& flight) {
 
 void Iommu::look_up(Flight& flight) {
   Requester& requester = *flight.requester;
+  if (timed_caches_) begin_lookups();
   bool miss = false;
   if (Translation translation; unit_.translator().find_along(requester.trail, flight.request, translation)) {
     ++requester.counters.hits;
@@ -104,9 +105,10 @@ void Iommu::look_up(Flight& flight) {
   } else {
     miss = !search(flight);
   }
-  if (lookup_ != 0) {
+  const Ps lookup = timed_caches_ ? lookup_ + looked_up_for() : lookup_;
+  if (lookup != 0) {
     ++looking_;
-    return lookups_.post(queue_.now() + lookup_, miss ? missed : looked_up, as_argument(flight));
+    return lookups_.post(queue_.now() + lookup, miss ? missed : looked_up, as_argument(flight));
   }
   if (miss) return want_walk(flight);
   settled(flight);
@@ -313,17 +315,23 @@ bool Iommu::retry(Flight& flight) {
 
 void Iommu::give(const Request& request, Requester& requester, Flight* flight) {
   Walker& walker = walkers_.take(request, requester, flight);
+  if (timed_caches_) begin_lookups();
   advance(walker, unit_.translator().begin(walker.walk, request));
 }
 
 void Iommu::advance(Walker& walker, Step step) {
   walker.step = step;
-  if (step == Step::translated || step == Step::faulted) return walked(walker, step);
-  if (walk_step_ != 0) return walk_steps_.post(queue_.now() + walk_step_, walk_access, as_argument(walker));
+  const Ps lookups = timed_caches_ ? looked_up_for() : 0;
+  if (step == Step::translated || step == Step::faulted) {
+    if (lookups != 0) return walk_steps_.post(queue_.now() + lookups, walk_over, as_argument(walker));
+    return end_walk(walker, step);
+  }
+  const Ps wait = walk_step_ + lookups;
+  if (wait != 0) return walk_steps_.post(queue_.now() + wait, walk_access, as_argument(walker));
   access_entry(walker);
 }
 
-void Iommu::walked(Walker& walker, Step step) {
+void Iommu::end_walk(Walker& walker, Step step) {
   Flight* flight = walker.flight;
   walkers_.put_back(walker);
   // Those that waited ask the caches again; after a fault, or an invalidation that overtook the walk, they walk.
@@ -401,6 +409,7 @@ void Iommu::entry_answered(Flight& own) {
   } else if (bytes > 8) {
     std::memcpy(words + 1, data + 8, bytes - 8);
   }
+  if (timed_caches_) begin_lookups();
   advance(*own.walker, unit_.translator().resume(own.walker->walk, payload.is_response_ok(), words));
 }
 
@@ -433,6 +442,7 @@ void Iommu::update_entry(Flight& own) {
     payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
     return mem_channel_.send(payload);
   }
+  if (timed_caches_) begin_lookups();
   advance(walker, unit_.translator().updated(walk, outcome));
 }
 

@@ -28,8 +28,9 @@ void Iommu::accept_interrupt(Flight& flight) {
   request.source = flight.request.source;
   request.address = static_cast<std::uint32_t>(address);
   std::memcpy(&request.data, payload.get_data_ptr(), 4);
+  if (timed_caches_) begin_lookups();
   const auto action = unit_.remapper().begin(flight.remapping, request);
-  const Ps latency = unit_.remapper().enabled() ? remap_ : 0;
+  const Ps latency = (unit_.remapper().enabled() ? remap_ : 0) + (timed_caches_ ? looked_up_for() : 0);
   const auto argument = reinterpret_cast<std::uintptr_t>(&flight);
   if (action == InterruptRemapper::Action::read_entry)
     return queue_.post(queue_.now() + latency, *this, What::entry_read, argument);

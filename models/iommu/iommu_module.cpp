@@ -30,6 +30,8 @@ Iommu::Iommu(sc_core::sc_module_name name, const Config& config, sim::EventQueue
       device_timeout_(ns_to_ps(config.device_tlb_timeout_ns)),
       reads_in_order_(config.reads_passed < Config::kUnordered),
       may_stall_(config.walk_queue != 0 || !config.hit_under_miss),
+      cache_times_(config),
+      timed_caches_(cache_times_.any()),
       mem_channel_(mem_out, queue, *this, answered),
       interrupt_channel_(interrupt_out, queue, *this, answered),
       device_channel_(device_out, queue, *this, answered),
@@ -64,6 +66,10 @@ void Iommu::fire(std::uint32_t what, std::uint64_t arg) {
     case entry_read: return remapping_entry_wanted(flight());
     case answered: return answer(flight());
     case execute: return execute_invalidation();
+    case walk_over: {
+      Walker& walker = *reinterpret_cast<Walker*>(static_cast<std::uintptr_t>(arg));
+      return end_walk(walker, walker.step);
+    }
     case device_timeout: return check_timeouts();
     case register_arrive: return registers_arrived(payload());
     case register_done: return register_responses_.respond(payload());

@@ -21,6 +21,7 @@
 #include "lib/sim/transaction.h"
 #include "lib/time.h"
 #include "models/iommu/ats.h"
+#include "models/iommu/cache_times.h"
 #include "models/iommu/channel_module.h"
 #include "models/iommu/flight_module.h"
 #include "models/iommu/remapping_unit.h"
@@ -68,7 +69,10 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   const RegisterBank& registers() const { return unit_.registers(); }
 
  private:
-  enum What : std::uint32_t { arrive, looked_up, missed, remapped_at_once, walk_access, entry_read, answered, execute, register_done, register_arrive, device_timeout };
+  enum What : std::uint32_t {
+    arrive, looked_up, missed, remapped_at_once, walk_access, entry_read, walk_over, answered, execute, register_done, register_arrive,
+    device_timeout
+  };
 
   void fire(std::uint32_t what, std::uint64_t arg) override;
 
@@ -141,7 +145,9 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   void feed_some();
   void give(const Request& request, Requester& requester, Flight* flight);
   void advance(Walker& walker, Step step);
-  void walked(Walker& walker, Step step);
+  void end_walk(Walker& walker, Step step);
+  [[gnu::noinline]] void begin_lookups() { cache_times_.begin(unit_.statistics()); }
+  [[gnu::noinline]] Ps looked_up_for() { return cache_times_.spent(unit_.statistics()); }
   void access_entry(Walker& walker);
   void entry_answered(Flight& own);
   [[gnu::noinline]] void update_entry(Flight& own);
@@ -173,6 +179,8 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
   const Ps lookup_, walk_step_, remap_, invalidation_, register_, device_timeout_;
   const bool reads_in_order_;  ///< more or less: Config::reads_passed
   const bool may_stall_;       ///< Config::walk_queue, hit_under_miss
+  CacheTimes cache_times_;
+  const bool timed_caches_;    ///< some cache's lookup takes time of its own
 
   RequestChannel<InitiatorSocket> mem_channel_, interrupt_channel_;
   RequestChannel<OptionalSocket> device_channel_;

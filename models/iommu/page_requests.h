@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "lib/ats_message_spec.h"
 #include "lib/register_bank.h"
 #include "models/iommu/config.h"
 #include "models/iommu/fault_log.h"
@@ -28,9 +29,6 @@ struct PageRequest {
   std::uint16_t group = 0;
   std::uint64_t address = 0;
 };
-
-/// ATS 10.4.2.
-enum class PageResponseCode : std::uint8_t { success = 0, invalid_request = 1, response_failure = 15 };
 
 class PageRequestQueue {
  public:

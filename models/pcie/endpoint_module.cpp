@@ -17,6 +17,14 @@ enum What : std::uint32_t { kServe, kRefused };
 constexpr std::uint64_t kMessageTag = ~0ull;  // an MSI-X message belongs to no transfer
 constexpr unsigned kNone = ~0u;
 
+[[gnu::noinline]] void set_addressing(sim::RequesterExtension& ext, const Addressing& addressing) {
+  ext.address_type = addressing.type;
+  ext.pasid = addressing.pasid;
+  ext.execute = addressing.execute;
+  ext.privileged = addressing.privileged;
+  ext.no_write = addressing.no_write;
+}
+
 tlm::tlm_generic_payload& payload_of(std::uint64_t arg) {
   return *reinterpret_cast<tlm::tlm_generic_payload*>(static_cast<std::uintptr_t>(arg));
 }
@@ -47,23 +55,30 @@ bool Endpoint::present(unsigned index) const { return index == 0 || (index <= vf
 
 void Endpoint::dma_read_done(std::uint64_t, std::span<const std::uint8_t>, bool, PacketId) {}
 void Endpoint::dma_write_done(std::uint64_t, bool) {}
+void Endpoint::translation_done(std::uint64_t, tlm::tlm_response_status, std::uint64_t) {}
+bool Endpoint::message_received(unsigned, sim::TlpKind, std::uint8_t, std::uint32_t, std::uint64_t) { return false; }
 void Endpoint::vfs_changed(unsigned) {}
 void Endpoint::function_reset(unsigned) {}
 
 void Endpoint::event(std::uint32_t what, std::uint64_t arg) {
   if (what == kServe) {
     tlm::tlm_generic_payload& payload = payload_of(arg);
-    if (sim::TransactionPool::extension(payload).kind == sim::TlpKind::config)
+    const sim::TlpKind kind = sim::TransactionPool::extension(payload).kind;
+    if (kind == sim::TlpKind::memory)
+      serve_memory(payload);
+    else if (kind == sim::TlpKind::config)
       serve_config(payload);
     else
-      serve_memory(payload);
+      serve_message(payload);
     return;
   }
   const auto slot = static_cast<std::uint32_t>(arg);
-  if (transfers_[slot].read)
-    finish_read(slot, {transfers_[slot].data.data(), transfers_[slot].bytes});
-  else
+  if (!transfers_[slot].read)
     finish_write(slot);
+  else if (transfers_[slot].addressing.type == sim::AddressType::translation_request)
+    finish_translation(slot, tlm::TLM_COMMAND_ERROR_RESPONSE, nullptr);
+  else
+    finish_read(slot, {transfers_[slot].data.data(), transfers_[slot].bytes});
 }
 
 // -- requests to the device -----------------------------------------------------------------------------------------
@@ -117,6 +132,15 @@ void Endpoint::serve_config(tlm::tlm_generic_payload& payload) {
     std::memcpy(payload.get_data_ptr(), &value, bytes);
   }
   answer(payload, true);
+}
+
+/// To a function that does not exist, or that makes nothing of it: an Unsupported Request.
+void Endpoint::serve_message(tlm::tlm_generic_payload& payload) {
+  const auto& ext = sim::TransactionPool::extension(payload);
+  const unsigned index = function_of(static_cast<Bdf>(payload.get_address() >> 12), false);
+  std::uint64_t body = 0;
+  std::memcpy(&body, payload.get_data_ptr(), sizeof body);
+  answer(payload, index != kNone && message_received(index, ext.kind, payload.get_address() & 0x1f, ext.pasid, body));
 }
 
 void Endpoint::config_written(unsigned index) {
@@ -268,6 +292,26 @@ void Endpoint::send(tlm::tlm_generic_payload& payload, sim::RequesterExtension& 
   tlp_out->nb_transport_fw(payload, phase, delay);
 }
 
+bool Endpoint::may_address(unsigned index, const Addressing& addressing) {
+  const Ats* ats = functions_[index]->ats();
+  const Pasid* pasid = functions_[0]->pasid();  // VFs have their PF's
+  const bool services = addressing.type == sim::AddressType::untranslated || (ats && ats->enabled());
+  const bool space = addressing.pasid == sim::kNoPasid || (pasid && pasid->allows(addressing.pasid, addressing.execute, addressing.privileged));
+  if (services && space) return true;
+  ++counters_.not_allowed;
+  return false;
+}
+
+void Endpoint::send_message(unsigned index, sim::TlpKind kind, std::uint64_t body, const Addressing& addressing) {
+  auto& payload = pool_.acquire(tlm::TLM_WRITE_COMMAND, 0, sizeof body);
+  std::memcpy(payload.get_data_ptr(), &body, sizeof body);
+  auto& ext = sim::TransactionPool::extension_of_ours(payload);
+  set_addressing(ext, addressing);
+  ext.kind = kind;
+  ext.tag = kMessageTag;
+  send(payload, ext, index);
+}
+
 std::uint32_t Endpoint::take_transfer(unsigned index, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag,
                                       PacketSpan packet, bool read) {
   if (idle_transfers_.empty()) {
@@ -289,9 +333,11 @@ std::uint32_t Endpoint::take_transfer(unsigned index, std::uint64_t address, std
   return slot;
 }
 
-void Endpoint::dma_read(unsigned index, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag, PacketSpan packet) {
+void Endpoint::dma_read(unsigned index, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag, PacketSpan packet,
+                        const Addressing& addressing) {
   const std::uint32_t slot = take_transfer(index, address, bytes, tag, packet, true);
-  if (bytes == 0 || !may_master(index)) {
+  transfers_[slot].addressing = addressing;
+  if (bytes == 0 || !may_master(index) || (!addressing.plain() && !may_address(index, addressing))) {
     transfers_[slot].ok = bytes == 0;
     transfers_[slot].data.assign(bytes, 0);
     queue_.post(now(), clock_, kRefused, slot);
@@ -329,6 +375,7 @@ void Endpoint::issue_reads() {
     ext.first = t.packet.first && t.issued == 0;
     ext.last = ext.first || (t.packet.last && t.packet.packet != 0 && t.issued + piece == t.bytes);
     if (ext.first || ext.last) ext.mark(Stage::nic, now());
+    if (!t.addressing.plain()) set_addressing(ext, t.addressing);
     const unsigned function = t.function;
     t.issued += piece;
     if (t.issued == t.bytes) waiting_reads_.pop();
@@ -339,10 +386,10 @@ void Endpoint::issue_reads() {
 }
 
 void Endpoint::dma_write(unsigned index, std::uint64_t address, std::span<const std::uint8_t> bytes, std::uint64_t tag,
-                         PacketSpan packet) {
+                         PacketSpan packet, const Addressing& addressing) {
   const auto size = static_cast<std::uint32_t>(bytes.size());
   const std::uint32_t slot = take_transfer(index, address, size, tag, packet, false);
-  if (size == 0 || !may_master(index)) {
+  if (size == 0 || !may_master(index) || (!addressing.plain() && !may_address(index, addressing))) {
     transfers_[slot].ok = size == 0;
     queue_.post(now(), clock_, kRefused, slot);
     return;
@@ -356,6 +403,7 @@ void Endpoint::dma_write(unsigned index, std::uint64_t address, std::span<const 
     ext.tag = slot | static_cast<std::uint64_t>(sent) << 32;
     ext.ledger = ledger_;
     ext.packet = packet.packet;
+    if (!addressing.plain()) set_addressing(ext, addressing);
     ext.first = packet.first && sent == 0;
     sent += piece;
     ext.last = packet.last && sent == size;
@@ -385,6 +433,12 @@ tlm::tlm_sync_enum Endpoint::completed(tlm::tlm_generic_payload& payload, tlm::t
     return tlm::TLM_COMPLETED;
   }
   --tags_in_use_;
+  if (ext.address_type == sim::AddressType::translation_request) {
+    finish_translation(slot, payload.get_response_status(), payload.get_data_ptr());
+    payload.release();
+    if (!waiting_reads_.empty()) issue_reads();
+    return tlm::TLM_COMPLETED;
+  }
   if (t.packet.packet == 0 && ext.packet != 0) t.packet.packet = ext.packet;
   if (bytes == t.bytes && ok) {  // one request was enough: no copy
     finish_read(slot, {payload.get_data_ptr(), bytes});
@@ -409,6 +463,15 @@ void Endpoint::finish_read(std::uint32_t slot, std::span<const std::uint8_t> byt
   --in_flight_;
   dma_read_done(t.tag, bytes, t.ok, packet);  // may start transfers: `t` may have moved, the bytes have not
   idle_transfers_.push_back(slot);
+}
+
+void Endpoint::finish_translation(std::uint32_t slot, tlm::tlm_response_status status, const unsigned char* entry) {
+  const std::uint64_t tag = transfers_[slot].tag;
+  std::uint64_t word = 0;
+  if (status == tlm::TLM_OK_RESPONSE) std::memcpy(&word, entry, sizeof word);
+  idle_transfers_.push_back(slot);
+  --in_flight_;
+  translation_done(tag, status, word);
 }
 
 void Endpoint::finish_write(std::uint32_t slot) {

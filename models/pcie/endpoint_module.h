@@ -20,16 +20,9 @@
 #include "lib/sim/event_queue.h"
 #include "lib/sim/transaction.h"
 #include "models/pcie/function.h"
+#include "models/pcie/transfer_module.h"
 
 namespace iovirt::pcie {
-
-/// Which packet a transfer carries, for the ledger: `first` and `last` when the packet's first and last byte are in it.
-/// A read with `first` and packet 0 learns the packet from memory (dma_read_done tells).
-struct PacketSpan {
-  PacketId packet = 0;
-  bool first = false;
-  bool last = false;
-};
 
 class Endpoint : public sc_core::sc_module {
  public:
@@ -59,6 +52,7 @@ class Endpoint : public sc_core::sc_module {
     std::uint64_t interrupts = 0;         ///< MSI-X messages sent
     std::uint64_t unsupported = 0;        ///< requests answered with Unsupported Request
     std::uint64_t not_master = 0;         ///< transfers refused since bus mastering was off
+    std::uint64_t not_allowed = 0;        ///< transfers and messages refused since ATS, page requests or PASID were
   };
   const Counters& counters() const { return counters_; }
 
@@ -73,16 +67,23 @@ class Endpoint : public sc_core::sc_module {
 
   // -- what a device does ------------------------------------------------------------------------------------------------
   /// Reads `bytes` (up to 64 KiB) from `address`; dma_read_done follows, in order of request for equal sizes but not
-  /// in general. `tag` is the device's own. Without bus mastering: done at once after this call returns, not ok.
-  void dma_read(unsigned function, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag, PacketSpan packet = {});
+  /// in general. `tag` is the device's own. Without bus mastering, or what `addressing` needs: done at once after this
+  /// call returns, not ok.
+  void dma_read(unsigned function, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag, PacketSpan packet = {},
+                const Addressing& addressing = kPlain);
   /// Writes; the bytes are copied before this returns. Posted: order among writes and interrupts of this device is
   /// kept. dma_write_done follows when the last byte is in memory (or the write was refused): use it to bound work in
   /// flight, not for ordering.
   void dma_write(unsigned function, std::uint64_t address, std::span<const std::uint8_t> bytes, std::uint64_t tag,
-                 PacketSpan packet = {});
+                 PacketSpan packet = {}, const Addressing& addressing = kPlain);
   /// Sends vector `vector` of the function's MSI-X table, behind all earlier writes; masked: pending, and sent when
   /// unmasked; disabled: lost. `notice`: the journey of this interrupt, 0 none.
   void send_msix(unsigned function, unsigned vector, NoticeId notice = 0);
+  /// A message of ATS or PRI to the root complex, behind all earlier writes; its `body` is as lib/ats_message_spec.h
+  /// says. Messages need no bus mastering (7.5.1.1.3).
+  void send_message(unsigned function, sim::TlpKind kind, std::uint64_t body, const Addressing& addressing = kPlain);
+  /// The function has been allowed by software to send TLPs addressed so; if not, that is counted.
+  bool may_address(unsigned function, const Addressing& addressing);
 
   sim::EventQueue& queue() { return queue_; }
   Ps now() const { return queue_.now(); }
@@ -100,6 +101,12 @@ class Endpoint : public sc_core::sc_module {
   /// `bytes` is valid during the call. Not ok: Unsupported Request or a translation fault; the bytes are then zero.
   virtual void dma_read_done(std::uint64_t tag, std::span<const std::uint8_t> bytes, bool ok, PacketId packet);
   virtual void dma_write_done(std::uint64_t tag, bool ok);
+  /// The same for a read that was a translation request: the completion's entry, and whether it was a success, an
+  /// Unsupported Request (TLM_ADDRESS_ERROR_RESPONSE), a Completer Abort (TLM_GENERIC_ERROR_RESPONSE), or never sent
+  /// (TLM_COMMAND_ERROR_RESPONSE).
+  virtual void translation_done(std::uint64_t tag, tlm::tlm_response_status status, std::uint64_t entry);
+  /// A message for `function` came. False, as without an override: it is an Unsupported Request.
+  virtual bool message_received(unsigned function, sim::TlpKind kind, std::uint8_t tag, std::uint32_t pasid, std::uint64_t body);
   /// After VF Enable or NumVFs changed: VFs 1 to `count` exist.
   virtual void vfs_changed(unsigned count);
   /// After a function-level reset reset configuration space and MSI-X of `function`.
@@ -124,6 +131,7 @@ class Endpoint : public sc_core::sc_module {
     unsigned function = 0;
     PacketSpan packet;
     bool read = false, ok = true;
+    Addressing addressing;  // of a read
     std::vector<std::uint8_t> data;  // capacity is kept
   };
 
@@ -132,6 +140,7 @@ class Endpoint : public sc_core::sc_module {
   void event(std::uint32_t what, std::uint64_t arg);
   void serve_config(tlm::tlm_generic_payload& payload);
   void serve_memory(tlm::tlm_generic_payload& payload);
+  [[gnu::noinline]] void serve_message(tlm::tlm_generic_payload& payload);
   void answer(tlm::tlm_generic_payload& payload, bool ok);
   void config_written(unsigned index);
   void reset_function(unsigned index);
@@ -150,6 +159,7 @@ class Endpoint : public sc_core::sc_module {
   std::uint32_t take_transfer(unsigned index, std::uint64_t address, std::uint32_t bytes, std::uint64_t tag,
                               PacketSpan packet, bool read);
   void finish_read(std::uint32_t slot, std::span<const std::uint8_t> bytes);
+  [[gnu::noinline]] void finish_translation(std::uint32_t slot, tlm::tlm_response_status status, const unsigned char* entry);
   void finish_write(std::uint32_t slot);
 
   Settings settings_;

@@ -38,10 +38,29 @@ Aer& Function::add_aer(std::uint16_t at) {
   return *aer_;
 }
 
+Ats& Function::add_ats(const Ats::Spec& spec, const Ats* physical, std::uint16_t at) {
+  once(!ats_);
+  ats_ = std::make_unique<Ats>(config, spec, physical, at);
+  return *ats_;
+}
+
+Pri& Function::add_page_requests(const Pri::Spec& spec, std::uint16_t at) {
+  once(!pri_);
+  pri_ = std::make_unique<Pri>(config, spec, at);
+  return *pri_;
+}
+
+Pasid& Function::add_pasid(const Pasid::Spec& spec, std::uint16_t at) {
+  once(!pasid_);
+  pasid_ = std::make_unique<Pasid>(config, spec, at);
+  return *pasid_;
+}
+
 void Function::reset() {
   config.reset();
   if (msix_) msix_->reset();
   if (sriov_) sriov_->reset();
+  if (pri_) pri_->reset();
 }
 
 }  // namespace iovirt::pcie

@@ -10,6 +10,7 @@
 #include "models/pcie/config_space.h"
 #include "models/pcie/msix.h"
 #include "models/pcie/sriov.h"
+#include "models/pcie/translation_services.h"
 
 namespace iovirt::pcie {
 
@@ -27,12 +28,19 @@ class Function {
   Msix& add_msix(const Msix::Spec& spec, std::uint16_t at = 0);
   Sriov& add_sriov(const Sriov::Spec& spec, std::uint16_t at = 0);
   Aer& add_aer(std::uint16_t at = 0);
+  /// `physical`: of a VF, its PF's.
+  Ats& add_ats(const Ats::Spec& spec, const Ats* physical = nullptr, std::uint16_t at = 0);
+  Pri& add_page_requests(const Pri::Spec& spec, std::uint16_t at = 0);
+  Pasid& add_pasid(const Pasid::Spec& spec, std::uint16_t at = 0);
 
   /// Null when the function has none.
   Express* express() const { return express_.get(); }
   Msix* msix() const { return msix_.get(); }
   Sriov* sriov() const { return sriov_.get(); }
   Aer* aer() const { return aer_.get(); }
+  Ats* ats() const { return ats_.get(); }
+  Pri* page_requests() const { return pri_.get(); }
+  Pasid* pasid() const { return pasid_.get(); }
 
   /// Function-level reset (6.6.2): configuration space and MSI-X to their initial values.
   void reset();
@@ -42,6 +50,9 @@ class Function {
   std::unique_ptr<Msix> msix_;
   std::unique_ptr<Sriov> sriov_;
   std::unique_ptr<Aer> aer_;
+  std::unique_ptr<Ats> ats_;
+  std::unique_ptr<Pri> pri_;
+  std::unique_ptr<Pasid> pasid_;
 };
 
 }  // namespace iovirt::pcie

@@ -16,6 +16,10 @@ namespace iovirt::pcie {
 inline constexpr unsigned kWriteOverheadBytes = 24;
 inline constexpr unsigned kReadRequestBytes = 24;
 inline constexpr unsigned kCompletionOverheadBytes = 20;
+/// A message without data: the header is always 16 bytes (PCIe 5.0, 2.2.8). Data comes on top.
+inline constexpr unsigned kMessageBytes = 24;
+/// The prefix of a TLP with a PASID (2.2.10.2).
+inline constexpr unsigned kPasidPrefixBytes = 4;
 
 class LinkTiming {
  public:

@@ -52,7 +52,10 @@ inline constexpr std::uint8_t kCapExpress = 0x10;
 inline constexpr std::uint8_t kCapMsix = 0x11;
 inline constexpr std::uint16_t kExtAer = 0x0001;
 inline constexpr std::uint16_t kExtAri = 0x000e;
+inline constexpr std::uint16_t kExtAts = 0x000f;
 inline constexpr std::uint16_t kExtSriov = 0x0010;
+inline constexpr std::uint16_t kExtPageRequest = 0x0013;
+inline constexpr std::uint16_t kExtPasid = 0x001b;
 
 // -- PCI Express capability (7.5.3) ------------------------------------------------------------------------------------
 inline constexpr std::uint16_t kExpFlags = 0x02;
@@ -113,5 +116,36 @@ inline constexpr std::uint16_t kAerHeaderLog = 0x1c;
 inline constexpr unsigned kAerBytes = 0x48;
 inline constexpr std::uint32_t kAerUnsupportedRequest = 1u << 20;
 inline constexpr std::uint32_t kAerUncorrectableBits = 0x07fff030;
+
+// -- Address Translation Services (10.5.1) --------------------------------------------------------------------------
+inline constexpr std::uint16_t kAtsCap = 0x04;
+inline constexpr std::uint16_t kAtsControl = 0x06;
+inline constexpr unsigned kAtsBytes = 0x08;
+using AtsQueueDepth = Field<4, 0>;        // of the capability register; 0: 32, and in a VF the PF's
+inline constexpr std::uint16_t kAtsPageAligned = 1 << 5;
+inline constexpr std::uint16_t kAtsGlobalInvalidate = 1 << 6;
+using AtsStu = Field<4, 0>;               // of the control register: 4096 << n bytes
+inline constexpr std::uint16_t kAtsEnable = 1 << 15;
+
+// -- page requests (10.5.2) ------------------------------------------------------------------------------------------------
+inline constexpr std::uint16_t kPriControl = 0x04;
+inline constexpr std::uint16_t kPriStatus = 0x06;
+inline constexpr std::uint16_t kPriCapacity = 0x08;
+inline constexpr std::uint16_t kPriAllocation = 0x0c;
+inline constexpr unsigned kPriBytes = 0x10;
+inline constexpr std::uint16_t kPriEnable = 1 << 0;
+inline constexpr std::uint16_t kPriReset = 1 << 1;
+inline constexpr std::uint16_t kPriResponseFailure = 1 << 0;   // of Status
+inline constexpr std::uint16_t kPriUnexpectedGroup = 1 << 1;
+inline constexpr std::uint16_t kPriStopped = 1 << 8;
+
+// -- PASID (7.8.8) ---------------------------------------------------------------------------------------------------------
+inline constexpr std::uint16_t kPasidCap = 0x04;
+inline constexpr std::uint16_t kPasidControl = 0x06;
+inline constexpr unsigned kPasidBytes = 0x08;
+using PasidWidth = Field<12, 8>;          // of the capability register
+inline constexpr std::uint16_t kPasidExecute = 1 << 1;         // of both
+inline constexpr std::uint16_t kPasidPrivileged = 1 << 2;
+inline constexpr std::uint16_t kPasidEnable = 1 << 0;          // of Control
 
 }  // namespace iovirt::pcie::spec

@@ -31,7 +31,21 @@ bool is_completion(std::uint64_t handle) { return (handle & 1) != 0; }
 std::uint32_t slot_of(std::uint64_t handle) { return static_cast<std::uint32_t>(handle >> 1); }
 
 constexpr unsigned kConfigOverheadBytes = 20;  // 3-dword header
+constexpr std::uint64_t kMessageTag = ~0ull;  // belongs to no core's request
 constexpr unsigned kRouteSlotBits = 24;
+
+/// Needs a translation agent beyond the root complex.
+bool is_translation_service(const sim::RequesterExtension& ext) {
+  return ext.kind != sim::TlpKind::memory || ext.address_type != sim::AddressType::untranslated;
+}
+
+/// A message's, or a request's with a PASID.
+[[gnu::noinline]] unsigned wire_bytes(const tlm::tlm_generic_payload& payload, const sim::RequesterExtension& ext) {
+  const unsigned prefix = ext.pasid != sim::kNoPasid ? kPasidPrefixBytes : 0;
+  if (ext.kind == sim::TlpKind::invalidate_request) return prefix + kMessageBytes + payload.get_data_length();
+  if (ext.kind != sim::TlpKind::memory) return prefix + kMessageBytes;  // its body is in the header
+  return prefix + (payload.is_write() ? kWriteOverheadBytes + payload.get_data_length() : kReadRequestBytes);
+}
 
 tlm::tlm_sync_enum accepted(tlm::tlm_phase& phase) {
   phase = tlm::END_REQ;
@@ -87,6 +101,7 @@ RootComplex::RootComplex(sc_core::sc_module_name name, const Config& config, sim
       mmio_in("mmio_in"),
       dma_out("dma_out"),
       chipset_out("chipset_out"),
+      messages_in("messages_in"),
       down("down", valid(config).ports),
       up("up", config.ports),
       config_(config),
@@ -101,6 +116,7 @@ RootComplex::RootComplex(sc_core::sc_module_name name, const Config& config, sim
   mmio_in.register_nb_transport_fw(this, &RootComplex::from_core);
   dma_out.register_nb_transport_bw(this, &RootComplex::dma_answered);
   chipset_out.register_nb_transport_bw(this, &RootComplex::chipset_answered);
+  messages_in.register_nb_transport_fw(this, &RootComplex::from_translation_agent);
   for (unsigned i = 0; i < config.ports; ++i) {
     ports_.push_back(std::make_unique<Port>(i, config_, timing_));
     down[i].register_nb_transport_bw(this, &RootComplex::device_answered, static_cast<int>(i));
@@ -169,7 +185,9 @@ tlm::tlm_sync_enum RootComplex::from_device(int index, tlm::tlm_generic_payload&
   if (phase != tlm::BEGIN_REQ) return tlm::TLM_COMPLETED;
   Port& port = *ports_[static_cast<unsigned>(index)];
   const bool write = payload.is_write();
-  const unsigned bytes = write ? kWriteOverheadBytes + payload.get_data_length() : kReadRequestBytes;
+  unsigned bytes = write ? kWriteOverheadBytes + payload.get_data_length() : kReadRequestBytes;
+  const auto& ext = sim::TransactionPool::extension(payload);
+  if (ext.kind != sim::TlpKind::memory || ext.pasid != sim::kNoPasid) bytes = wire_bytes(payload, ext);
   send_up(port, handle_of(payload), bytes, write ? Flow::posted : Flow::nonposted);
   return accepted(phase);
 }
@@ -206,9 +224,11 @@ void RootComplex::arrived(Port& port, std::uint64_t handle) {
     ext.route = port.index << kRouteSlotBits;
     if (payload.is_write()) {
       ext.route |= static_cast<std::uint32_t>(port.writes_forwarded++ & (port.written.size() - 1));
+      if (is_translation_service(ext) && messages_in.size() == 0) return refuse(payload);
       forward(payload);
       return;
     }
+    if (is_translation_service(ext) && messages_in.size() == 0) return refuse(payload);
   }
   if (port.held.empty() && port.writes_done == port.writes_forwarded) return goes_on(handle);
   port.held.push({handle, port.writes_forwarded});
@@ -281,13 +301,45 @@ tlm::tlm_sync_enum RootComplex::dma_answered(tlm::tlm_generic_payload& payload, 
     unsigned bytes = 0;
     if (payload.is_response_ok()) {
       bytes = payload.get_data_length();
-      tlps = completions(payload.get_address(), bytes, config_.split_at_rcb ? config_.rcb_bytes : port.function.express()->mps());
+      // What a translation request is told has no address (10.2.3).
+      const bool translated = ext.address_type == sim::AddressType::translation_request;
+      tlps = completions(translated ? 0 : payload.get_address(), bytes, config_.split_at_rcb ? config_.rcb_bytes : port.function.express()->mps());
     }
     port.down_tlps += tlps;
     const Ps at = claim_down(port, tlps * kCompletionOverheadBytes + bytes);
     queue_.post(at, *this, what(kDownCompletion, port.index), handle_of(payload));
   }
   pump(port);
+  return tlm::TLM_COMPLETED;
+}
+
+/// Answers it as whoever sits at dma_out would.
+void RootComplex::refuse(tlm::tlm_generic_payload& payload) {
+  payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  tlm::tlm_phase phase = tlm::BEGIN_RESP;
+  sc_core::sc_time delay = queue_.delay();
+  dma_answered(payload, phase, delay);
+}
+
+// -- from the translation agent ---------------------------------------------------------------------------------
+
+tlm::tlm_sync_enum RootComplex::from_translation_agent(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
+  if (phase != tlm::BEGIN_REQ) return tlm::TLM_COMPLETED;
+  Port* port = port_of_bus(static_cast<unsigned>(payload.get_address() >> 20));
+  payload.set_response_status(port ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  if (!port) {
+    ++unclaimed_;
+    return tlm::TLM_COMPLETED;
+  }
+  auto& onward = pool_.acquire(tlm::TLM_WRITE_COMMAND, payload.get_address(), payload.get_data_length());
+  std::memcpy(onward.get_data_ptr(), payload.get_data_ptr(), payload.get_data_length());
+  auto& ext = sim::TransactionPool::extension_of_ours(onward);
+  const auto& from = sim::TransactionPool::extension(payload);
+  ext.kind = from.kind;
+  ext.pasid = from.pasid;
+  ext.tag = kMessageTag;
+  ++port->down_tlps;
+  queue_.post(claim_down(*port, wire_bytes(onward, ext)), *this, what(kDownRequest, port->index), handle_of(onward));
   return tlm::TLM_COMPLETED;
 }
 
@@ -404,7 +456,12 @@ void RootComplex::to_device(std::uint32_t slot, Port& port, sim::TlpKind kind, s
 tlm::tlm_sync_enum RootComplex::device_answered(int index, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
   if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
   Port& port = *ports_[static_cast<unsigned>(index)];
-  const auto slot = static_cast<std::uint32_t>(sim::TransactionPool::extension_of_ours(payload).tag);
+  const std::uint64_t tag = sim::TransactionPool::extension_of_ours(payload).tag;
+  if (tag == kMessageTag) {
+    payload.release();
+    return tlm::TLM_COMPLETED;
+  }
+  const auto slot = static_cast<std::uint32_t>(tag);
   if (mmio_[slot].from_core == nullptr) {  // a posted write: there is no completion
     payload.release();
     idle_mmio_.push_back(slot);

@@ -10,8 +10,10 @@
 //   dma_out      every request of every device, towards the IOMMU or, without one, memory. Requests of one port leave
 //                in PCIe order; a read, and a completion towards a core, waits for the port's earlier writes.
 //   chipset_out  MMIO in the chipset window, address 0-based.
+//   messages_in  messages of a translation agent to devices (ATS, PRI), routed by id; answered when accepted here.
 //   down[i]      requests to device i.        up[i]  requests from device i.
-// All but dma_out may stay unbound: an empty slot, a chipset without registers, a machine without cores.
+// All but dma_out may stay unbound: an empty slot, a chipset without registers, a machine without cores. With nobody at
+// messages_in there are no address translation services: what devices ask for of them is an Unsupported Request.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +41,7 @@ class RootComplex : public sc_core::sc_module, private sim::Actor {
   tlm_utils::multi_passthrough_target_socket_optional<RootComplex> mmio_in;
   tlm_utils::simple_initiator_socket<RootComplex> dma_out;
   tlm_utils::simple_initiator_socket_optional<RootComplex> chipset_out;
+  tlm_utils::passthrough_target_socket_optional<RootComplex> messages_in;
   sc_core::sc_vector<tlm_utils::simple_initiator_socket_tagged_optional<RootComplex>> down;
   sc_core::sc_vector<tlm_utils::passthrough_target_socket_tagged_optional<RootComplex>> up;
 
@@ -50,7 +53,7 @@ class RootComplex : public sc_core::sc_module, private sim::Actor {
   struct Counters {
     std::uint64_t up_bytes = 0, down_bytes = 0, tlps = 0;
     Ps stalled = 0;               ///< TLPs that could have started but for credits
-    std::uint64_t unclaimed = 0;  ///< accesses of cores that nobody claimed, absent functions apart
+    std::uint64_t unclaimed = 0;  ///< accesses of cores, and messages, that nobody claimed, absent functions apart
   };
   Counters counters() const;
   Counters port_counters(unsigned port) const;
@@ -66,6 +69,7 @@ class RootComplex : public sc_core::sc_module, private sim::Actor {
   tlm::tlm_sync_enum from_core(int id, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   tlm::tlm_sync_enum from_device(int port, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   tlm::tlm_sync_enum dma_answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
+  tlm::tlm_sync_enum from_translation_agent(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   tlm::tlm_sync_enum chipset_answered(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   tlm::tlm_sync_enum device_answered(int port, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
   void fire(std::uint32_t what, std::uint64_t arg) override;
@@ -86,6 +90,7 @@ class RootComplex : public sc_core::sc_module, private sim::Actor {
   void arrived(Port& port, std::uint64_t handle);
   void goes_on(std::uint64_t handle);
   void forward(tlm::tlm_generic_payload& payload);
+  [[gnu::noinline]] void refuse(tlm::tlm_generic_payload& payload);
   void request_ended(tlm::tlm_generic_payload& payload);
   void release_held(Port& port);
 

@@ -36,6 +36,7 @@ Machine::Machine(const Config& config, const std::vector<MacAddress>& macs, cons
       cores("cores", config_.cpu, queue, pool, core_memory, ledger) {
   root_complex.dma_out.bind(iommu.dma_in);
   root_complex.chipset_out.bind(iommu.regs);
+  iommu.device_out.bind(root_complex.messages_in);
   if (options.join_memory)
     options.join_memory(iommu.mem_out, memory);
   else
