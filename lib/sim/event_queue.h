@@ -121,14 +121,27 @@ class EventQueue : public sc_core::sc_module {
     Ps at;
     std::uintptr_t target;   ///< an Actor, or with kOfLane a Lane: this is the first of its events
     std::uint64_t arg;
-    std::uint32_t what;
-    std::uint32_t sequence;  ///< wraps; only differences matter
+    std::uint64_t what_and_sequence;  ///< 31:0, 63:32
+
+    std::uint32_t what() const { return static_cast<std::uint32_t>(what_and_sequence); }
+    /// Wraps; only differences matter.
+    std::uint32_t sequence() const { return static_cast<std::uint32_t>(what_and_sequence >> 32); }
+    /// Word by word, as it was written: what is read in larger pieces soon afterwards waits for all of them to arrive.
+    void copy(const Event& from) {
+      std::uint64_t words[4] = {from.at, from.target, from.arg, from.what_and_sequence};
+      asm("" : "+r"(words[0]), "+r"(words[1]), "+r"(words[2]), "+r"(words[3]));
+      at = words[0];
+      target = words[1];
+      arg = words[2];
+      what_and_sequence = words[3];
+    }
   };
+  static constexpr std::uint64_t both(std::uint32_t what, std::uint32_t sequence) { return what | std::uint64_t{sequence} << 32; }
   static constexpr std::uintptr_t kOfLane = 1;
   static std::uintptr_t target_of(Actor& actor) { return reinterpret_cast<std::uintptr_t>(&actor); }
   struct Later {
     bool operator()(const Event& a, const Event& b) const {
-      return a.at != b.at ? a.at > b.at : static_cast<std::int32_t>(a.sequence - b.sequence) > 0;
+      return a.at != b.at ? a.at > b.at : static_cast<std::int32_t>(a.sequence() - b.sequence()) > 0;
     }
   };
   /// The kernel's time stands still while the queue or a strand runs.
@@ -150,21 +163,19 @@ class EventQueue : public sc_core::sc_module {
   void make_ready(Strand& strand);
   bool somebody_ready() const { return ready_next_ != ready_.size(); }
   void insert(Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what) {
-    const std::uint32_t sequence = sequence_++;
-    if (at >= far_at_) return push_far({at, target, arg, what, sequence});
+    const std::uint64_t what_and_sequence = both(what, sequence_++);
+    if (at >= far_at_) return push_far({at, target, arg, what_and_sequence});
     // The newest of equal times goes behind them: it has the highest sequence number.
     Event* slot = ++next_;
-    for (; slot[-1].at <= at; --slot) *slot = slot[-1];
-    place(*slot, at, target, arg, what, sequence);
+    for (; slot[-1].at <= at; --slot) slot->copy(slot[-1]);
+    place(*slot, at, target, arg, what_and_sequence);
   }
   void insert_follower(Lane& lane);
-  // By values: an Event put together in memory and copied from there at once waits for its parts to arrive.
-  void place(Event& slot, Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what, std::uint32_t sequence) {
+  void place(Event& slot, Ps at, std::uintptr_t target, std::uint64_t arg, std::uint64_t what_and_sequence) {
     slot.at = at;
     slot.target = target;
     slot.arg = arg;
-    slot.what = what;
-    slot.sequence = sequence;
+    slot.what_and_sequence = what_and_sequence;
     if (next_ == near_.data() + kNear + 1) spill();
   }
   [[gnu::noinline]] void push_far(const Event& event);
@@ -233,16 +244,14 @@ class Lane {
   struct Entry {
     Ps at;
     std::uint64_t arg;
-    std::uint32_t what;
-    std::uint32_t sequence;
+    std::uint64_t what_and_sequence;
   };
   void push(Ps at, std::uint32_t what, std::uint64_t arg) {
     if (size_ > mask_) grow();
     Entry& entry = ring_[(head_ + size_++) & mask_];
     entry.at = at;
     entry.arg = arg;
-    entry.what = what;
-    entry.sequence = queue_.sequence_++;
+    entry.what_and_sequence = EventQueue::both(what, queue_.sequence_++);
     last_ = at;
   }
   [[gnu::noinline]] void grow();
@@ -263,13 +272,14 @@ inline void EventQueue::insert_follower(Lane& lane) {
   --lane.size_;
   const Ps at = entry.at;
   const std::uintptr_t target = reinterpret_cast<std::uintptr_t>(&lane) | kOfLane;
-  const auto before = [at, sequence = entry.sequence](const Event& other) {
-    return other.at != at ? other.at < at : static_cast<std::int32_t>(other.sequence - sequence) < 0;
+  const std::uint64_t arg = entry.arg, what_and_sequence = entry.what_and_sequence;
+  const auto before = [at, sequence = static_cast<std::uint32_t>(what_and_sequence >> 32)](const Event& other) {
+    return other.at != at ? other.at < at : static_cast<std::int32_t>(other.sequence() - sequence) < 0;
   };
-  if (at >= far_at_ && before(far_.front())) return push_far({at, target, entry.arg, entry.what, entry.sequence});
+  if (at >= far_at_ && before(far_.front())) return push_far({at, target, arg, what_and_sequence});
   Event* slot = ++next_;
-  for (; before(slot[-1]); --slot) *slot = slot[-1];
-  place(*slot, at, target, entry.arg, entry.what, entry.sequence);
+  for (; before(slot[-1]); --slot) slot->copy(slot[-1]);
+  place(*slot, at, target, arg, what_and_sequence);
 }
 
 /// REQUIRES: there is one in near_.
@@ -277,7 +287,7 @@ inline void EventQueue::fire_next() {
   const Event& event = *next_--;
   const std::uintptr_t target = event.target;
   const std::uint64_t arg = event.arg;
-  const std::uint32_t what = event.what;
+  const std::uint32_t what = event.what();
   now_ = event.at;
   ++processed_;
   if (!(target & kOfLane)) return reinterpret_cast<Actor*>(target)->fire(what, arg);
