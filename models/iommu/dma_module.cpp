@@ -19,12 +19,48 @@ std::uint64_t as_argument(Object& object) {
 /// A read whose byte enables are all off asks for no byte (PCIe 2.2.5, zero-length read).
 bool reads_nothing(const tlm::tlm_generic_payload& payload) {
   const unsigned char* enables = payload.get_byte_enable_ptr();
-  return enables && std::all_of(enables, enables + payload.get_byte_enable_length(), [](unsigned char e) { return e == 0; });
+  return enables && !payload.is_write() && std::all_of(enables, enables + payload.get_byte_enable_length(), [](unsigned char e) { return e == 0; });
 }
 
 }  // namespace
 
-void Iommu::accept(Payload& payload) {
+// From the socket to the lookup: one function, for what most requests do.
+
+[[gnu::always_inline]] inline void Iommu::look_up(Flight& flight) {
+  Requester& requester = *flight.requester;
+  if (timed_caches_) begin_lookups();
+  bool miss = false;
+  if (Translation translation; unit_.translator().find_along(requester.trail, flight.request, translation)) {
+    ++requester.counters.hits;
+    use(flight, translation);
+    if (config().prefetch == Prefetch::access) want_next_pages(flight.request, requester, translation.page_bytes);
+  } else {
+    miss = !search(flight);
+  }
+  const Ps lookup = timed_caches_ ? lookup_ + looked_up_for() : lookup_;
+  if (lookup != 0) {
+    ++looking_;
+    return lookups_.post(queue_.now() + lookup, miss ? missed : looked_up, as_argument(flight));
+  }
+  if (miss) return want_walk(flight);
+  settled(flight);
+}
+
+[[gnu::always_inline]] inline void Iommu::do_decode(Flight& flight) {
+  if (flight.request.address_type != 0 && !begin_ats(flight)) return settled(flight);
+  if (!unit_.translating()) {
+    ++unit_.statistics().untranslated;
+    flight.blocked = is_protected(flight);
+    return settled(flight);
+  }
+  if (lookups_stall()) {
+    ++unit_.statistics().stalled_lookups;
+    return held_.push(flight);
+  }
+  look_up(flight);
+}
+
+[[gnu::always_inline]] inline void Iommu::do_accept(Payload& payload) {
   const bool write = payload.is_write();
   const std::uint64_t address = payload.get_address();
   auto* extension = payload.get_extension<sim::RequesterExtension>();
@@ -37,7 +73,7 @@ void Iommu::accept(Payload& payload) {
   request.source = extension ? extension->requester : 0;
   request.address = address;
   request.write = write;
-  request.zero_length = !write && reads_nothing(payload);
+  request.zero_length = reads_nothing(payload);
   request.address_type = extension ? static_cast<std::uint8_t>(extension->address_type) : 0;
   request.privileged = extension && extension->privileged;
   request.execute = extension && extension->execute;
@@ -70,48 +106,31 @@ void Iommu::accept(Payload& payload) {
     return settled(flight);
   }
   if (interrupt) return accept_interrupt(flight);
-  decode(flight);
+  do_decode(flight);
 }
 
-void Iommu::decode(Flight& flight) {
-  if (flight.request.address_type != 0 && !begin_ats(flight)) return settled(flight);
-  if (!unit_.translating()) {
-    ++unit_.statistics().untranslated;
-    flight.blocked = is_protected(flight);
-    return settled(flight);
+void Iommu::decode(Flight& flight) { do_decode(flight); }
+void Iommu::accept(Payload& payload) { do_accept(payload); }
+
+tlm::tlm_sync_enum Iommu::dma_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+  queue_.catch_up();
+  if (phase == tlm::END_RESP) {
+    dma_responses_.ended();
+    return tlm::TLM_COMPLETED;
   }
-  if (lookups_stall()) {
-    ++unit_.statistics().stalled_lookups;
-    return held_.push(flight);
-  }
-  look_up(flight);
-}
-
-/// A lookup's time is over.
-void Iommu::found(Flight& flight) {
-  --looking_;
-  settled(flight);
-  release_held();
-}
-
-void Iommu::look_up(Flight& flight) {
-  Requester& requester = *flight.requester;
-  if (timed_caches_) begin_lookups();
-  bool miss = false;
-  if (Translation translation; unit_.translator().find_along(requester.trail, flight.request, translation)) {
-    ++requester.counters.hits;
-    use(flight, translation);
-    if (config().prefetch == Prefetch::access) want_next_pages(flight.request, requester, translation.page_bytes);
+  const Ps when = queue_.time_of(delay);
+  bool accepted = true;
+  if (when > queue_.now()) {
+    queue_.post(when, *this, arrive, as_argument(payload));
+    accepted = !may_stall_;
+  } else if (may_stall_) {
+    accepted = enter(payload);
   } else {
-    miss = !search(flight);
+    do_accept(payload);
   }
-  const Ps lookup = timed_caches_ ? lookup_ + looked_up_for() : lookup_;
-  if (lookup != 0) {
-    ++looking_;
-    return lookups_.post(queue_.now() + lookup, miss ? missed : looked_up, as_argument(flight));
-  }
-  if (miss) return want_walk(flight);
-  settled(flight);
+  if (!accepted) return tlm::TLM_ACCEPTED;
+  phase = tlm::END_REQ;
+  return tlm::TLM_UPDATED;
 }
 
 /// In all of the caches. False: a miss.
@@ -177,11 +196,32 @@ void Iommu::block(Flight& flight, const Fault& fault) {
 
 // -- order ---------------------------------------------------------------------------------------------------------
 
-void Iommu::settled(Flight& flight) {
+[[gnu::always_inline]] inline void Iommu::forward(Flight& flight) {
+  if (flight.blocked) return respond(flight, flight.refusal);
+  if (flight.kind == Flight::Kind::interrupt) return dispatch_interrupt(flight);
+  if (flight.follows_writes()) return dispatch_message(flight);
+  if (flight.request.address_type == 1) return answer_translation(flight);
+  Payload& payload = *flight.payload;
+  payload.set_address(flight.downstream_address);
+  flight.attach();
+  if (flight.extension) flight.extension->mark(Stage::iommu, queue_.now());
+  mem_channel_.send(payload);
+}
+
+[[gnu::always_inline]] inline void Iommu::do_settle(Flight& flight) {
   flight.ready = true;
   if (flight.request.write) return pump(*flight.requester);
   if (reads_in_order_) return pump_reads(*flight.requester);
   if (!flight.waiting) forward(flight);
+}
+
+void Iommu::settled(Flight& flight) { do_settle(flight); }
+
+/// A lookup's time is over.
+void Iommu::found(Flight& flight) {
+  --looking_;
+  do_settle(flight);
+  release_held();
 }
 
 /// Reads leave in the order they came, but for the few waiting ones that each may pass.
@@ -229,18 +269,6 @@ void Iommu::pump(Requester& requester) {
   }
 }
 
-void Iommu::forward(Flight& flight) {
-  if (flight.blocked) return respond(flight, flight.refusal);
-  if (flight.kind == Flight::Kind::interrupt) return dispatch_interrupt(flight);
-  if (flight.follows_writes()) return dispatch_message(flight);
-  if (flight.request.address_type == 1) return answer_translation(flight);
-  Payload& payload = *flight.payload;
-  payload.set_address(flight.downstream_address);
-  flight.attach();
-  if (flight.extension) flight.extension->mark(Stage::iommu, queue_.now());
-  mem_channel_.send(payload);
-}
-
 /// Memory has answered.
 void Iommu::request_answered(Flight& flight) {
   Payload& payload = *flight.payload;
@@ -255,13 +283,14 @@ void Iommu::finish(Flight& flight, bool completes_write) {
   Requester& requester = *flight.requester;
   const bool drained = flight.drained;
   flights_.release(flight);
-  if (completes_write) completed_write(requester);
+  completed(requester, completes_write);
   if (drained && --draining_ == 0) end_invalidation();
 }
 
-void Iommu::completed_write(Requester& requester) {
-  ++requester.writes_completed;
-  if (requester.first_write && requester.first_write->follows_writes()) pump(requester);
+// Whether it is a write nobody can guess; that none waits meanwhile nearly always holds.
+void Iommu::completed(Requester& requester, bool write) {
+  requester.writes_completed += write;
+  if (requester.first_write != nullptr && write && requester.first_write->follows_writes()) pump(requester);
 }
 
 void Iommu::respond(Flight& flight, tlm::tlm_response_status status) {

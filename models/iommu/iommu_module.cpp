@@ -88,27 +88,6 @@ void Iommu::registers_arrived(Payload& payload) {
   queue_.post(queue_.now() + register_, *this, register_done, as_argument(&payload));
 }
 
-tlm::tlm_sync_enum Iommu::dma_fw(Payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay) {
-  queue_.catch_up();
-  if (phase == tlm::END_RESP) {
-    dma_responses_.ended();
-    return tlm::TLM_COMPLETED;
-  }
-  const Ps when = queue_.time_of(delay);
-  bool accepted = true;
-  if (when > queue_.now()) {
-    queue_.post(when, *this, arrive, as_argument(&payload));
-    accepted = !may_stall_;
-  } else if (may_stall_) {
-    accepted = enter(payload);
-  } else {
-    accept(payload);
-  }
-  if (!accepted) return tlm::TLM_ACCEPTED;
-  phase = tlm::END_REQ;
-  return tlm::TLM_UPDATED;
-}
-
 /// False: there is no place for its lookup yet; END_REQ follows when there is.
 bool Iommu::enter(Payload& payload) {
   accept(payload);

@@ -93,15 +93,18 @@ class Iommu : public sc_core::sc_module, private sim::Actor {
 
   // DMA requests and their order
   void accept(Payload& payload);
+  void do_accept(Payload& payload);
   void decode(Flight& flight);
+  void do_decode(Flight& flight);
   void settled(Flight& flight);
+  void do_settle(Flight& flight);
   void pump(Requester& requester);
   void pump_reads(Requester& requester);
   Flight* next_ordered_read(Requester& requester);
   void forward(Flight& flight);
   void request_answered(Flight& flight);
   void finish(Flight& flight, bool completes_write);
-  void completed_write(Requester& requester);
+  void completed(Requester& requester, bool write);
   void respond(Flight& flight, tlm::tlm_response_status status);
   [[gnu::noinline]] void block(Flight& flight, const Fault& fault);
 

@@ -46,9 +46,7 @@ Memory::Memory(sc_core::sc_module_name name, const Config& config, sim::EventQue
       channels_(config.channels),
       channel_mask_(std::has_single_bit(channels_.size()) ? channels_.size() - 1 : kDivide),
       turns_(queue, *this),
-      hits_(queue, *this),
-      misses_(queue, *this),
-      writes_(queue, *this) {
+      commits_{sim::Lane(queue, *this), sim::Lane(queue, *this), sim::Lane(queue, *this)} {
   dma_in.register_get_direct_mem_ptr(this, &Memory::direct);
   dma_in.register_transport_dbg(this, &Memory::debug);
 }
@@ -173,8 +171,8 @@ Ps Memory::cpu_access(std::uint64_t address, std::uint64_t bytes, bool write) {
     if (contains(address, bytes)) commit = device_read(address, bytes, now, ext && ext->exclusive);
   }
   if (store_) store_->expect(address);
-  sim::Lane& lane = commit == hit ? hits_ : write ? writes_ : misses_;
-  lane.post(commit, id, reinterpret_cast<std::uintptr_t>(&payload));
+  const unsigned lane = commit == hit ? kHits : write ? kWrites : kMisses;
+  commits_[lane].post(commit, id, reinterpret_cast<std::uintptr_t>(&payload));
 }
 
 tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time&) {
@@ -182,7 +180,7 @@ tlm::tlm_sync_enum Memory::request(int id, tlm::tlm_generic_payload& payload, tl
   const Ps now = queue_.now();
   const auto socket = static_cast<std::uint32_t>(id);
   Ps turn = now;
-  if (payload.is_read() && paced_) {
+  if (paced_ && payload.is_read()) {
     const std::uint64_t address = payload.get_address();
     const Ps lines = end_line(address, payload.get_data_length()) - first_line(address);
     turn = read_port_.claim(now, read_interval_ + lines * line_interval_);

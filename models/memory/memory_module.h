@@ -8,6 +8,7 @@
 // RAM gets TLM_ADDRESS_ERROR_RESPONSE after the latency of a hit. DMI and transport_dbg give RAM itself, untimed.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -96,7 +97,8 @@ class Memory : public sc_core::sc_module, private sim::Actor {
   std::uint64_t channel_mask_;        // kDivide unless their number is a power of two
   sim::Lane turns_;                   // reads that wait for the port
   // When they commit: whatever takes a hit's time, in order; other reads and writes, nearly in order.
-  sim::Lane hits_, misses_, writes_;
+  enum { kHits, kMisses, kWrites };
+  std::array<sim::Lane, 3> commits_;
   Ps last_write_commit_ = 0;
   Counters counters_;
 };

@@ -26,6 +26,10 @@ bool map_trace(AccessTrace& trace, const TranslateConfig& config, TenantTables& 
   AccessRecord record;
   trace.rewind();
   while (trace.next(record)) {
+    const std::uint64_t last = record.address + record.bytes - 1;
+    if (record.pasid == kNoTracePasid && last >> bits == 0 && (record.address >= kInterruptsEnd || last < kInterrupts) &&
+        tables.is_last_page(record.requester, record.address, last))
+      continue;
     const bool first_stage = record.pasid != kNoTracePasid && record.pasid != 0;
     if (record.pasid != kNoTracePasid) {
       if (!tables.scalable()) return false;
@@ -34,7 +38,6 @@ bool map_trace(AccessTrace& trace, const TranslateConfig& config, TenantTables& 
       if (first_stage && !iommu.first_stage) refuse("none, or iommu.first_stage true");
       if (first_stage && page_bytes == 1u << 30 && !iommu.first_stage_1g) refuse("none, or iommu.first_stage_1g true for such pages");
     }
-    const std::uint64_t last = record.address + record.bytes - 1;
     if (first_stage && last >> kFirstStageBits != 0)
       trace.fail("address", fmt::format("{:#x}", record.address), fmt::format("an access below 2^{} with a PASID", kFirstStageBits));
     if (!first_stage && last >> bits != 0)

@@ -127,7 +127,9 @@ void TracePlayer::complete(Payload& payload) {
   if (unended_ == &payload) unended_ = nullptr;
   const Request& request = static_cast<Request&>(payload);
   Tenant& tenant = results_[request.tenant];
-  ++(payload.is_write() ? tenant.writes : tenant.reads);
+  const bool write = payload.is_write();
+  tenant.writes += write;
+  tenant.reads += !write;
   if (!payload.is_response_ok()) ++tenant.blocked;
   last_answer_ = queue_.now();
   tenant.latency.add(last_answer_ - request.due);

@@ -43,6 +43,13 @@ class TenantTables {
     else if (page != tenant.last_page)
       map_page(tenant, page);
   }
+  /// All of [address, last] lies in the page that was mapped last for this requester, without PASID.
+  bool is_last_page(std::uint16_t requester, std::uint64_t address, std::uint64_t last) const {
+    const std::uint32_t index = tenant_of_[requester];
+    if (index == 0) return false;
+    const std::uint64_t page = tenants_[index - 1].last_page;
+    return address >> page_shift_ == page && last >> page_shift_ == page;
+  }
   /// Where the data of [address, ...) lies without PASID; 0 when it is not mapped. For tests.
   std::uint64_t physical(std::uint16_t requester, std::uint64_t address) const;
 
