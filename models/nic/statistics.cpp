@@ -48,6 +48,7 @@ bool Statistics::read(std::uint32_t offset, std::uint32_t& value) {
     case TOTL: value = low(port.total_tx_bytes); break;
     case TOTH: value = high(port.total_tx_bytes); break;
     case TPR: value = take(port.total_rx_packets); break;
+    case TPT: value = take(port.total_tx_packets); break;
     case MPTC: value = take(port.tx_multicast); break;
     case BPTC: value = take(port.tx_broadcast); break;
     case IAC: value = take(port.interrupts); break;

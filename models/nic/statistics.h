@@ -17,7 +17,7 @@ struct Statistics {
     std::uint64_t missed = 0;  // MPC
     std::uint64_t rx_packets = 0, rx_bytes = 0, rx_broadcast = 0, rx_multicast = 0;  // good: delivered to a pool
     std::uint64_t tx_packets = 0, tx_bytes = 0, tx_broadcast = 0, tx_multicast = 0;
-    std::uint64_t total_rx_packets = 0, total_rx_bytes = 0, total_tx_bytes = 0;
+    std::uint64_t total_rx_packets = 0, total_rx_bytes = 0, total_tx_packets = 0, total_tx_bytes = 0;
     std::uint64_t no_buffer = 0, undersize = 0, oversize = 0, interrupts = 0;
   } port;  ///< since software last read them
 

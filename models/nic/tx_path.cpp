@@ -312,6 +312,7 @@ void TxPath::switch_out(std::uint32_t index) {
   const auto octets = static_cast<std::uint32_t>(slot.frame.bytes.size() + kFcsBytes);
   ++port.tx_packets;
   port.tx_bytes += octets;
+  ++port.total_tx_packets;
   port.total_tx_bytes += octets;
   if (header.broadcast()) ++port.tx_broadcast;
   else if (header.multicast()) ++port.tx_multicast;

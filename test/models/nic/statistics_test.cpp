@@ -50,7 +50,7 @@ TEST_CASE("the port's counters tell good frames, groups and octets apart, and a 
   const struct {
     std::uint32_t offset, value;
   } expected[] = {{GPRC, 3},  {MPRC, 1},  {BPRC, 1},  {GORCL, 600 + 3 * kFcs},   {GORCH, 0}, {TPR, 4}, {TORL, 1000 + 4 * kFcs}, {TORH, 0},
-                  {GPTC, 3},  {MPTC, 1},  {BPTC, 1},  {GOTCL, 1800 + 3 * kFcs},  {GOTCH, 0}, {TOTL, 1800 + 3 * kFcs}, {TOTH, 0},
+                  {GPTC, 3},  {MPTC, 1},  {BPTC, 1},  {GOTCL, 1800 + 3 * kFcs},  {GOTCH, 0}, {TPT, 3}, {TOTL, 1800 + 3 * kFcs}, {TOTH, 0},
                   {RNBC, 0},  {RUC, 0},   {ROC, 0},   {MPC, 0}};
   for (const auto& [offset, value] : expected) {
     INFO("offset " << std::hex << offset);
