@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The iovirt authors
 
-// How one figure is measured: three times, each beside ping-pongs of its own.
+// How one figure is measured: several times, each beside ping-pongs of its own.
 #pragma once
 
 #include <algorithm>
-#include <array>
+#include <vector>
 
 #include "bench/ping_pong.h"
 
@@ -16,17 +16,18 @@ struct Attempt {
   double ratio = 0;  ///< to a ping-pong just before and after
 };
 
-/// The median, by ratio. `ns_of_one_run` does the work and returns nanoseconds.
+/// `ns_of_one_run` does the work and returns nanoseconds.
 template <class Run>
-Attempt median_of_three(Run&& ns_of_one_run) {
-  std::array<Attempt, 3> attempts;
-  for (Attempt& attempt : attempts) {
-    const double before = ping_pong_ns();
-    attempt.ns = ns_of_one_run();
-    attempt.ratio = attempt.ns / ((before + ping_pong_ns()) / 2);
-  }
+Attempt attempt(Run&& ns_of_one_run) {
+  const double before = ping_pong_ns();
+  const double ns = ns_of_one_run();
+  return {ns, ns / ((before + ping_pong_ns()) / 2)};
+}
+
+/// By ratio. REQUIRES: an odd number.
+inline Attempt median(std::vector<Attempt> attempts) {
   std::sort(attempts.begin(), attempts.end(), [](const Attempt& a, const Attempt& b) { return a.ratio < b.ratio; });
-  return attempts[1];
+  return attempts[attempts.size() / 2];
 }
 
 }  // namespace iovirt::bench

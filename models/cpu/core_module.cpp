@@ -22,12 +22,12 @@ Core::Core(sc_core::sc_module_name name, unsigned index, const Config& config, C
       memory_(group.memory_),
       quantum_(config.quantum_ns * kPsPerNs),
       cached_access_(cycles_to_ps(config.cached_access_cycles, config.frequency_mhz)),
+      virtual_apic_(no_page_),
       apic_({.id = index, .tsc_mhz = config.frequency_mhz, .timer_tick = config.apic_timer_tick_ns * kPsPerNs, .bootstrap = index == 0,
              .x2apic = config.x2apic, .tsc_deadline = config.tsc_deadline},
             apic_page_),
-      capabilities_(config),
       tlb_(config.ept_tlb_entries, config.ept_tlb_ways),
-      virtual_apic_(no_page_) {
+      capabilities_(config) {
   mmio_out.register_nb_transport_bw(this, &Core::answered);
 }
 

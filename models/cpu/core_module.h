@@ -141,6 +141,10 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
   void arm_timer();
   void fire(std::uint32_t what, std::uint64_t arg) override;
 
+  std::array<std::uint8_t, kApicPageBytes> apic_page_{};
+  std::array<std::uint8_t, kApicPageBytes> no_page_{};
+
+  // What every synchronisation looks at lies together: with many cores it does not stay in the host's first-level cache.
   const unsigned index_;
   const Config& config_;
   CoreGroup& group_;
@@ -148,29 +152,24 @@ class Core final : public sc_core::sc_module, public VmxCpu, private sim::Actor 
   MemorySystem& memory_;
   Ps quantum_;
   Ps cached_access_;
-
   Ps pending_ = 0;  ///< local time ahead of the path's
   Activity activity_ = Activity::host_kernel;
-  ActivityLog log_;
-  sim::Alarm interrupt_;
-
-  std::array<std::uint8_t, kApicPageBytes> apic_page_{};
-  LocalApic apic_;
-  Ps timer_posted_ = kNever;  ///< when the timer is looked at next
-  bool host_enabled_ = false;
-  Idt* host_idt_ = nullptr;
-
-  VmxCapabilities capabilities_;
-  EptTlb tlb_;
-  GuestState* guest_ = nullptr;
   bool in_guest_ = false;
+  bool host_enabled_ = false;
+  GuestState* guest_ = nullptr;
   VmControls controls_;
   VirtualApic virtual_apic_;
-  std::array<std::uint8_t, kApicPageBytes> no_page_{};
-  GuestState::Operand operand_;
   Ps preemption_deadline_ = kNever;
   Ps preemption_posted_ = kNever;
+  Ps timer_posted_ = kNever;  ///< when the timer is looked at next
+  LocalApic apic_;
+  ActivityLog log_;
+  sim::Alarm interrupt_;
+  EptTlb tlb_;
 
+  Idt* host_idt_ = nullptr;
+  VmxCapabilities capabilities_;
+  GuestState::Operand operand_;
   tlm::tlm_generic_payload* mmio_read_ = nullptr;
   bool mmio_done_ = false;
   sim::Alarm mmio_event_;
