@@ -4,7 +4,7 @@
 // What a simulated packet costs the host, mode by mode, in multiples of a two-thread SystemC event ping-pong measured in
 // the same process just before and after, since machines differ and are noisy.
 //
-//   iovirt_bench [packets]             64-byte streams; default 100000 packets a run, medians of five
+//   iovirt_bench [packets]             64-byte streams; default 300000 packets a run, medians of five
 //   iovirt_bench translate [requests]  what a translated request costs: bench/translate.cpp
 #include <algorithm>
 #include <cstdio>
@@ -109,7 +109,7 @@ int sc_main(int, char**) { return 0; }
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == "translate") return bench::translate(argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 2'000'000);
-  const unsigned long packets = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 100'000;
+  const unsigned long packets = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 300'000;
   std::printf("64-byte streams; ratio: to a two-thread SystemC event ping-pong, now %.1f ns; medians of %u;\n"
               "MB: the process's peak so far; growth: ns/pkt of 7 VMs over that of 1, run in turns\n\n",
               ping_pong_ns(), kAttempts);
