@@ -94,7 +94,7 @@ void compare(platform::Mode mode, Stream stream, unsigned long packets) {
   for (unsigned i = 0; i < kAttempts; ++i) {
     one.measure();
     seven.measure();
-    growths.push_back(seven.attempts().back().ns / one.attempts().back().ns);
+    growths.push_back(seven.attempts().back().ratio / one.attempts().back().ratio);
   }
   std::sort(growths.begin(), growths.end());
   char growth[16];
@@ -111,7 +111,7 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == "translate") return bench::translate(argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 2'000'000);
   const unsigned long packets = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 300'000;
   std::printf("64-byte streams; ratio: to a two-thread SystemC event ping-pong, now %.1f ns; medians of %u;\n"
-              "MB: the process's peak so far; growth: ns/pkt of 7 VMs over that of 1, run in turns\n\n",
+              "MB: the process's peak so far; growth: the ratio of 7 VMs over that of 1, run in turns\n\n",
               ping_pong_ns(), kAttempts);
   std::printf("%-9s %3s  %-4s %9s %8s %12s %10s %10s %8s %6s %7s\n", "mode", "VMs", "", "offered", "done", "packets/s",
               "events/pkt", "ns/pkt", "ratio", "MB", "growth");
