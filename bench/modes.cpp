@@ -9,10 +9,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench/attempts.h"
 #include "bench/translate.h"
@@ -24,7 +27,7 @@ using bench::ping_pong_ns;
 
 namespace {
 
-/// The most that this process has ever held.
+/// The most that this process has held.
 long peak_mb() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -41,25 +44,64 @@ enum class Stream { rx, tx };
 
 constexpr unsigned kAttempts = 5;
 
+struct Measured {
+  bench::Attempt attempt;
+  std::uint64_t offered = 0, done = 0, events = 0;
+  long peak_mb = 0;
+};
+
+/// One run, in a process of its own as a user's is: what earlier ones have left behind in the heap has no part in it.
+template <class Run>
+Measured in_own_process(Run&& run) {
+  std::fflush(stdout);
+  int ends[2];
+  if (pipe(ends) != 0) throw std::runtime_error("no pipe to measure through");
+  const pid_t child = fork();
+  if (child < 0) throw std::runtime_error("no process to measure in");
+  if (child == 0) {
+    const Measured measured = run();
+    _exit(write(ends[1], &measured, sizeof measured) == sizeof measured ? 0 : 1);
+  }
+  close(ends[1]);
+  Measured measured;
+  const bool whole = read(ends[0], &measured, sizeof measured) == sizeof measured;
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  if (!whole) throw std::runtime_error("a measured run ended early");
+  return measured;
+}
+
 class Case {
  public:
   Case(platform::Mode mode, unsigned vms, Stream stream, unsigned long packets)
-      : mode_(mode), vms_(vms), stream_(stream), loaded_(request(vms, stream, packets)), traffic_(loaded_.traffic()) {}
+      : mode_(mode), vms_(vms), stream_(stream), loaded_(request(vms, stream, packets)) {}
 
   void measure() {
-    attempts_.push_back(bench::attempt([&] {
+    last_ = in_own_process([&] {
+      const software::Traffic traffic = loaded_.traffic();
       Silent silent;
-      run_ = platform::run_mode(loaded_.config(), mode_, traffic_, silent);
-      return run_.host.wall_s * 1e9 / done();
-    }));
+      platform::RunResult run;
+      Measured measured;
+      measured.attempt = bench::attempt([&] {
+        run = platform::run_mode(loaded_.config(), mode_, traffic, silent);
+        measured.done = std::max<std::uint64_t>(run.packets_done(), 1);
+        return run.host.wall_s * 1e9 / static_cast<double>(measured.done);
+      });
+      measured.offered = run.packets.offered;
+      measured.events = run.host.events;
+      measured.peak_mb = peak_mb();
+      return measured;
+    });
+    attempts_.push_back(last_.attempt);
   }
 
   /// `growth`: of a packet's cost, as what to print.
   void print(const std::string& growth) const {
     const bench::Attempt median = bench::median(attempts_);
-    std::printf("%-9s %3u  %-4s %9llu %8.0f %12.0f %10.1f %10.0f %8.1f %6ld %7s\n", std::string(platform::name_of(mode_)).c_str(), vms_,
-                stream_ == Stream::rx ? "rx" : "tx", static_cast<unsigned long long>(run_.packets.offered), done(), 1e9 / median.ns,
-                static_cast<double>(run_.host.events) / done(), median.ns, median.ratio, peak_mb(), growth.c_str());
+    std::printf("%-9s %3u  %-4s %9llu %8llu %12.0f %10.1f %10.0f %8.1f %6ld %7s\n", std::string(platform::name_of(mode_)).c_str(), vms_,
+                stream_ == Stream::rx ? "rx" : "tx", static_cast<unsigned long long>(last_.offered),
+                static_cast<unsigned long long>(last_.done), 1e9 / median.ns,
+                static_cast<double>(last_.events) / static_cast<double>(last_.done), median.ns, median.ratio, last_.peak_mb, growth.c_str());
     std::fflush(stdout);
   }
 
@@ -76,14 +118,12 @@ class Case {
       request.assignments.emplace_back(set, "bench");
     return request;
   }
-  double done() const { return static_cast<double>(std::max<std::uint64_t>(run_.packets_done(), 1)); }
 
   platform::Mode mode_;
   unsigned vms_;
   Stream stream_;
   platform::LoadedConfig loaded_;
-  software::Traffic traffic_;
-  platform::RunResult run_;
+  Measured last_;
   std::vector<bench::Attempt> attempts_;
 };
 
@@ -111,7 +151,7 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == "translate") return bench::translate(argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 2'000'000);
   const unsigned long packets = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 300'000;
   std::printf("64-byte streams; ratio: to a two-thread SystemC event ping-pong, now %.1f ns; medians of %u;\n"
-              "MB: the process's peak so far; growth: the ratio of 7 VMs over that of 1, run in turns\n\n",
+              "each run in a process of its own, MB: its peak; growth: the ratio of 7 VMs over that of 1, run in turns\n\n",
               ping_pong_ns(), kAttempts);
   std::printf("%-9s %3s  %-4s %9s %8s %12s %10s %10s %8s %6s %7s\n", "mode", "VMs", "", "offered", "done", "packets/s",
               "events/pkt", "ns/pkt", "ratio", "MB", "growth");
