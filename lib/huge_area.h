@@ -20,10 +20,8 @@ class HugeArea {
 
   /// Aligned to a huge page.
   void* data() const { return data_; }
-  std::size_t bytes() const { return bytes_; }
 
  private:
-  std::size_t bytes_;
   std::size_t mapped_bytes_;
   void* mapped_;
   void* data_;
