@@ -189,9 +189,10 @@ TEST_CASE("memory without transport_dbg gets the posted-interrupt descriptor wri
   });
 }
 
-TEST_CASE("a posted-interrupt descriptor that memory does not answer blocks the interrupt, not those behind") {
-  run(timed(), [](IommuBench& bench) {
-    bench.data.break_at(kDescriptor);
+namespace {
+
+/// A posted interrupt by the descriptor at kDescriptor fails, and a remapped one behind it does not.
+void require_posted_blocked(IommuBench& bench) {
     bench.tables.set_posted(5, 0x61, kDescriptor);
     bench.tables.set_remapped(6, 0x42, 1);
     bench.enable(true);
@@ -200,6 +201,14 @@ TEST_CASE("a posted-interrupt descriptor that memory does not answer blocks the 
     bench.settle();
     REQUIRE(bench.requests[posted].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
     REQUIRE(bench.requests[behind].status == tlm::TLM_OK_RESPONSE);
+}
+
+}  // namespace
+
+TEST_CASE("a posted-interrupt descriptor that memory does not answer blocks the interrupt, not those behind") {
+  run(timed(), [](IommuBench& bench) {
+    bench.data.break_at(kDescriptor);
+    require_posted_blocked(bench);
     REQUIRE(bench.statistics().fault(FaultReason::posted_descriptor_access) == 1);
     REQUIRE(bench.messages.size() == 1);
   });
@@ -209,14 +218,7 @@ TEST_CASE("a posted-interrupt descriptor with a reserved bit set stays as it is 
   run(timed(), [](IommuBench& bench) {
     constexpr std::uint64_t kControl = 0xf2 << 16 | 7ull << 32 | 4;  // bit 2
     bench.data.set_word(kDescriptor + 32, kControl);
-    bench.tables.set_posted(5, 0x61, kDescriptor);
-    bench.tables.set_remapped(6, 0x42, 1);
-    bench.enable(true);
-    const auto posted = bench.msi(kDevice, 5);
-    const auto behind = bench.msi(kDevice, 6);
-    bench.settle();
-    REQUIRE(bench.requests[posted].status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
-    REQUIRE(bench.requests[behind].status == tlm::TLM_OK_RESPONSE);
+    require_posted_blocked(bench);
     REQUIRE(bench.statistics().fault(FaultReason::posted_descriptor_reserved) == 1);
     REQUIRE(bench.statistics().notifications == 0);
     REQUIRE(bench.data.word(kDescriptor + 8) == 0);

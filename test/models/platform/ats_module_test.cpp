@@ -119,6 +119,15 @@ struct Bench : sc_core::sc_module {
     tables.set_context(bdf, {.domain = 1, .levels = 4, .table = top, .translation_type = translation_type});
     return top;
   }
+  /// The device has the translation of `address` to `frame`, and has written 1 through it; its top table.
+  std::uint64_t cache_page(std::uint64_t address, std::uint64_t frame) {
+    plug();
+    const std::uint64_t top = translate_legacy();
+    enable_ats();
+    tables.map(top, 4, address, frame);
+    finished(true, address, 1);
+    return top;
+  }
   void submit(const DescriptorWords& words, unsigned bytes = 16) {
     const std::uint64_t tail = read(reg::kIQT, 8);
     for (unsigned i = 0; i < bytes / 8; ++i) tables.set_word(tables.queue() + tail + 8 * i, i == 0 ? words.low : i == 1 ? words.high : 0);
@@ -187,11 +196,7 @@ TEST_CASE("software enables ATS through ECAM, and the device then reaches memory
 TEST_CASE("software invalidates the device's cache through the queue, and the wait ends when the completion is there") {
   Bench bench(kLegacy);
   bench.run([&] {
-    bench.plug();
-    const std::uint64_t top = bench.translate_legacy();
-    bench.enable_ats();
-    bench.tables.map(top, 4, 0x5000, kData);
-    bench.finished(true, 0x5000, 1);
+    const std::uint64_t top = bench.cache_page(0x5000, kData);
     bench.tables.map(top, 4, 0x5000, kData + 0x1000);
     bench.submit(invalidate_pages(1, 0x5000));
     bench.settle();
@@ -217,11 +222,7 @@ TEST_CASE("software invalidates the device's cache through the queue, and the wa
 TEST_CASE("when an invalidation's wait has ended every access through the old translation has landed") {
   Bench bench(kLegacy);
   bench.run([&] {
-    bench.plug();
-    const std::uint64_t top = bench.translate_legacy();
-    bench.enable_ats();
-    bench.tables.map(top, 4, 0x5000, kData);
-    bench.finished(true, 0x5000, 1);
+    const std::uint64_t top = bench.cache_page(0x5000, kData);
     bench.device.invalidation_time = 0;
     for (unsigned round = 1; round <= 3; ++round) {
       bench.tables.map(top, 4, 0x5000, kData + 0x1000 * round);
