@@ -4,6 +4,7 @@
 // Exact percentiles: keeps every value.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -14,7 +15,7 @@ class Histogram {
   void add(std::uint64_t value) {
     values_.push_back(value);
     sum_ += value;
-    sorted_ = false;
+    split_ = 0;
   }
 
   std::uint64_t count() const { return values_.size(); }
@@ -27,7 +28,7 @@ class Histogram {
 
  private:
   mutable std::vector<std::uint64_t> values_;
-  mutable bool sorted_ = true;
+  mutable std::size_t split_ = 0;  ///< no value before this place is above one from here on
   std::uint64_t sum_ = 0;
 };
 

@@ -3,6 +3,10 @@
 
 #include "lib/histogram.h"
 
+#include <algorithm>
+#include <random>
+#include <vector>
+
 #include "test/support/catch.h"
 
 using iovirt::Histogram;
@@ -28,6 +32,26 @@ TEST_CASE("percentiles are exact, by nearest rank") {
   h.add(5000);
   CHECK(h.max() == 5000);
   CHECK(h.percentile(500'000) == 501);
+}
+
+TEST_CASE("percentiles are those of the sorted values, asked for in any order") {
+  const unsigned seed = 20261121;
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 50; ++round) {
+    Histogram h;
+    std::vector<std::uint64_t> sorted;
+    for (int query = 0; query < 20; ++query) {
+      for (unsigned more = random() % 40 + (query == 0); more != 0; --more) {
+        sorted.push_back(random() % 100);
+        h.add(sorted.back());
+      }
+      std::sort(sorted.begin(), sorted.end());
+      const std::uint32_t per_million = random() % 1'000'001;
+      const std::uint64_t rank = (sorted.size() * std::uint64_t{per_million} + 999'999) / 1'000'000;
+      REQUIRE(h.percentile(per_million) == sorted[std::max<std::uint64_t>(rank, 1) - 1]);
+    }
+  }
 }
 
 TEST_CASE("one value is every percentile") {
