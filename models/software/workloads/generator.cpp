@@ -3,7 +3,7 @@
 
 // Ethernet, IPv4, UDP, a sequence number and pseudo-random bytes. A frame's bytes are a function of its index and the
 // seed, so a million frames need no memory: the payload is a window on one block of random bytes whose partial sums
-// are known, which makes the UDP checksum a subtraction.
+// are known, which makes the UDP checksum a subtraction. The block is small: every frame looks at it somewhere else, twice.
 
 #include <algorithm>
 #include <array>
@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::uint32_t kEthernetBytes = 14, kIpBytes = 20, kUdpBytes = 8, kSequenceBytes = 8;
 constexpr std::uint32_t kHeaderBytes = kEthernetBytes + kIpBytes + kUdpBytes;
-constexpr std::uint32_t kBlockBytes = 1u << 16;
+constexpr std::uint32_t kMaxPayloadBytes = 2048, kBlockBytes = 2 * kMaxPayloadBytes;
 
 void put16(std::uint8_t* at, std::uint64_t value) {
   at[0] = static_cast<std::uint8_t>(value >> 8);
@@ -126,7 +126,7 @@ class GeneratedBytes : public FrameBytes {
     // The window starts at an even offset and stays inside the block.
     std::uint64_t mixed = (frame + seed_) * 0x9e3779b97f4a7c15;
     mixed ^= mixed >> 29;
-    const auto window = static_cast<std::uint32_t>(mixed % (kBlockBytes - 2048)) & ~1u;
+    const auto window = static_cast<std::uint32_t>(mixed % (kBlockBytes - kMaxPayloadBytes)) & ~1u;
     std::uint64_t total = kind.udp_sum + (frame >> 16) + (frame & 0xffff);
     total += sums_[(window + kind.payload) / 2] - sums_[window / 2];
     if (kind.payload % 2 != 0) total += static_cast<std::uint64_t>(block_[window + kind.payload - 1]) << 8;
@@ -139,7 +139,7 @@ class GeneratedBytes : public FrameBytes {
   std::vector<Kind> kinds_;
   std::vector<std::uint32_t> kinds_of_;  ///< by frame
   std::vector<std::uint8_t> block_;
-  std::vector<std::uint64_t> sums_;  ///< of the block's big-endian words before the index
+  std::vector<std::uint32_t> sums_;  ///< of the block's big-endian words before the index
 };
 
 /// 64, 594 and 1518 bytes with FCS, 7 : 4 : 1.
