@@ -53,7 +53,7 @@ class ActivityLog {
   template <class Each>
   void pieces(Ps from, Ps to, Each&& each) const {
     if (to <= from) return;
-    const Ps known = appended_ == oldest_ ? to : segment(oldest_).begin();
+    const Ps known = appended_ == oldest_ ? to : known_since_;
     if (from < known) each(Activity::sched, from, std::min(known, to));
     from = std::max(from, known);
     if (from >= to) return;
@@ -104,7 +104,8 @@ class ActivityLog {
   std::vector<Totals> totals_before_;  ///< segment n * kStride
   std::vector<Mark> marks_;            ///< in time order; empty unless somebody traces
   std::uint64_t appended_ = 0;         ///< segments ever appended and not taken back; the newest is appended_ - 1
-  std::uint64_t oldest_ = 0;           ///< the first that is still in the ring
+  std::uint64_t oldest_ = 0;           ///< the first that is still in the ring,
+  Ps known_since_ = 0;                 ///< and where it begins
   mutable std::uint64_t found_ = 0;    ///< what find() gave last
   Ps end_ = 0;
   Activity current_ = Activity::idle;

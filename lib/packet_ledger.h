@@ -127,7 +127,7 @@ class PacketLedger {
   };
 
   // Ids are given in sequence; packets lie in chunks, and a chunk is used again when all of it is forgotten.
-  static constexpr PacketId kChunk = 256;
+  static constexpr PacketId kChunk = 32;
   struct Chunk {
     std::array<Packet, kChunk> packets;
     PacketId to_forget = kChunk;
