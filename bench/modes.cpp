@@ -46,7 +46,7 @@ constexpr unsigned kAttempts = 5;
 
 struct Measured {
   bench::Attempt attempt;
-  std::uint64_t offered = 0, done = 0, events = 0;
+  std::uint64_t offered = 0, done = 0, events = 0, kernel_events = 0;
   long peak_mb = 0;
 };
 
@@ -89,6 +89,7 @@ class Case {
       });
       measured.offered = run.packets.offered;
       measured.events = run.host.events;
+      measured.kernel_events = run.host.kernel_events;
       measured.peak_mb = peak_mb();
       return measured;
     });
@@ -98,16 +99,17 @@ class Case {
   /// `growth`: of a packet's cost, as what to print.
   void print(const std::string& growth) const {
     const bench::Attempt median = bench::median(attempts_);
-    std::printf("%-9s %3u  %-4s %9llu %8llu %12.0f %10.1f %10.0f %8.1f %6ld %7s\n", std::string(platform::name_of(mode_)).c_str(), vms_,
+    std::printf("%-9s %3u  %-4s %9llu %8llu %10.0f %10.1f %10.2f %7.0f %7.1f %5ld %7s\n", std::string(platform::name_of(mode_)).c_str(), vms_,
                 stream_ == Stream::rx ? "rx" : "tx", static_cast<unsigned long long>(last_.offered),
                 static_cast<unsigned long long>(last_.done), 1e9 / median.ns,
-                static_cast<double>(last_.events) / static_cast<double>(last_.done), median.ns, median.ratio, last_.peak_mb, growth.c_str());
+                per_packet(last_.events), per_packet(last_.kernel_events), median.ns, median.ratio, last_.peak_mb, growth.c_str());
     std::fflush(stdout);
   }
 
   const std::vector<bench::Attempt>& attempts() const { return attempts_; }
 
  private:
+  double per_packet(std::uint64_t count) const { return static_cast<double>(count) / static_cast<double>(last_.done); }
   static platform::ConfigRequest request(unsigned vms, Stream stream, unsigned long packets) {
     platform::ConfigRequest request;
     for (const std::string& set :
@@ -151,10 +153,11 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == "translate") return bench::translate(argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 2'000'000);
   const unsigned long packets = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 300'000;
   std::printf("64-byte streams; ratio: to a two-thread SystemC event ping-pong, now %.1f ns; medians of %u;\n"
-              "each run in a process of its own, MB: its peak; growth: the ratio of 7 VMs over that of 1, run in turns\n\n",
+              "each run in a process of its own, MB: its peak; growth: the ratio of 7 VMs over that of 1, run in turns;\n"
+              "events of the fabric's queue, and of the SystemC kernel, for each packet\n\n",
               ping_pong_ns(), kAttempts);
-  std::printf("%-9s %3s  %-4s %9s %8s %12s %10s %10s %8s %6s %7s\n", "mode", "VMs", "", "offered", "done", "packets/s",
-              "events/pkt", "ns/pkt", "ratio", "MB", "growth");
+  std::printf("%-9s %3s  %-4s %9s %8s %10s %10s %10s %7s %7s %5s %7s\n", "mode", "VMs", "", "offered", "done", "packets/s",
+              "events/pkt", "kernel/pkt", "ns/pkt", "ratio", "MB", "growth");
   for (platform::Mode mode : platform::kModes)
     for (Stream stream : {Stream::rx, Stream::tx}) compare(mode, stream, packets);
   return 0;

@@ -84,12 +84,13 @@ void EventQueue::ask_kernel() {
   limit_ = quiet == sc_core::sc_max_time() - sc_core::sc_time_stamp() ? kNever : kernel_ + quiet.value();
 }
 
-/// Whether an event is next, rather than a strand or the kernel.
+/// Whether an event is next, rather than a strand or the kernel. At equal times events come before strands.
 bool EventQueue::may_fire() {
   const Ps at = soonest();
   if (at <= now_) return true;
-  if (at == kNever || somebody_ready() || !may_reach(at)) return false;
-  free_until_ = limit_;
+  const Ps sleeper = sleepers_.back().until;
+  if (at == kNever || somebody_ready() || sleeper < at || !may_reach(at)) return false;
+  free_until_ = sleeper < limit_ ? sleeper + 1 : limit_;
   return true;
 }
 
@@ -105,7 +106,7 @@ void EventQueue::notify(sc_core::sc_event& event) {
 }
 
 void EventQueue::arm() {
-  const Ps soonest_at = soonest();
+  const Ps soonest_at = std::min(soonest(), sleepers_.back().until);
   if (!somebody_ready() && soonest_at == kNever) return;
   const Ps at = somebody_ready() ? now() : std::max(soonest_at, now());
   if (at >= armed_at_) return;
@@ -115,13 +116,14 @@ void EventQueue::arm() {
 }
 
 void EventQueue::wake() {
+  ++kernel_events_;
   armed_at_ = kNever;
   enter();
   for (;;) {
     if (may_fire())
       fire_some();
-    else if (somebody_ready())
-      pass_on();
+    else if (Strand* const next = next_strand())
+      pass_on(*next);
     else
       break;
   }
@@ -141,18 +143,15 @@ void EventQueue::serve_due() {
 
 // -- strands --------------------------------------------------------------------------------------------------------------
 
-void Alarm::fire(std::uint32_t what, std::uint64_t arg) {
-  if (strand_ && generation_ == what)
-    reinterpret_cast<EventQueue*>(static_cast<std::uintptr_t>(arg))->make_ready(*std::exchange(strand_, nullptr));
-}
-
 void EventQueue::notify(Alarm& alarm) {
-  if (alarm.strand_)
+  if (alarm.strand_) {
+    if (alarm.sleeper_) end_sleep(alarm);
     make_ready(*std::exchange(alarm.strand_, nullptr));
-  else if (alarm.process_)
+  } else if (alarm.process_) {
     notify(alarm.go_);
-  else
+  } else {
     alarm.missed_ = true;
+  }
 }
 
 void EventQueue::make_ready(Strand& strand) {
@@ -176,10 +175,12 @@ void EventQueue::wait(Alarm& alarm, Ps until) {
     return catch_up();
   }
   alarm.strand_ = current_;
-  ++alarm.generation_;
+  if (sleepers_.back().alarm) sleepers_.back().fetch();
   // As long as nobody else is to run before `until`, this strand just carries the queue there.
   while (!somebody_ready()) {
     const Ps at = soonest();
+    const Ps sleeper = sleepers_.back().until;
+    if (sleeper < at && sleeper <= until) break;
     const Ps next = std::min(at, until);
     if (next == kNever || !may_reach(next)) break;
     if (at > until) {
@@ -187,49 +188,80 @@ void EventQueue::wait(Alarm& alarm, Ps until) {
       alarm.strand_ = nullptr;
       return;
     }
-    free_until_ = until < limit_ ? until + 1 : limit_;
+    const Ps last = std::min(sleeper, until);
+    free_until_ = last < limit_ ? last + 1 : limit_;
     fire_some();
   }
-  if (until != kNever && alarm.strand_) insert(until, target_of(alarm), reinterpret_cast<std::uintptr_t>(this), alarm.generation_);
+  if (until != kNever && alarm.strand_) sleep(alarm, until);
+  const Strand& self = *current_;
   suspend();
+  if (self.ending_) {
+    if (alarm.sleeper_) end_sleep(alarm);
+    alarm.strand_ = nullptr;
+    throw Strand::Ended{};
+  }
+}
+
+/// Of those that sleep until the same time the first to begin goes on first.
+void EventQueue::sleep(Alarm& alarm, Ps until) {
+  alarm.sleeper_ = true;
+  sleepers_.push_back({});
+  Sleeper* slot = &sleepers_.back();
+  for (; slot[-1].until <= until; --slot) *slot = slot[-1];
+  *slot = {until, &alarm, alarm.strand_, static_cast<const char*>(__builtin_frame_address(0))};
+  free_until_ = 0;
+}
+
+/// Whoever goes on has been away for so long that nothing of its stack is in the host's first-level cache.
+void EventQueue::Sleeper::fetch() const {
+  __builtin_prefetch(alarm);
+  __builtin_prefetch(strand);
+  for (std::ptrdiff_t offset = -320; offset < 640; offset += 64) __builtin_prefetch(stack + offset);
+}
+
+void EventQueue::end_sleep(Alarm& alarm) {
+  alarm.sleeper_ = false;
+  sleepers_.erase(std::find_if(sleepers_.begin(), sleepers_.end(), [&](const Sleeper& sleeper) { return sleeper.alarm == &alarm; }));
 }
 
 /// The strand that runs goes on when its turn has come.
 void EventQueue::suspend() {
-  Strand& self = *current_;
-  for (;;) {
-    if (may_fire()) {
-      fire_some();
-    } else if (somebody_ready()) {
-      if (ready_[ready_next_] != &self) break;
-      take_ready();
-      return;
-    } else {
-      break;
-    }
-  }
-  if (somebody_ready()) {
-    pass_on();
+  while (may_fire()) fire_some();
+  Strand* const next = next_strand();
+  if (next == current_) return;
+  if (next) {
+    pass_on(*next);
   } else {
     current_ = nullptr;
     Strand::leave();  // the kernel has something to do first
   }
-  if (self.ending_) throw Strand::Ended{};
 }
 
-Strand& EventQueue::take_ready() {
-  Strand& next = *ready_[ready_next_++];
-  if (ready_next_ == ready_.size()) {
-    ready_.clear();
-    ready_next_ = 0;
+/// Whose turn it is when no event is next; null: the kernel's.
+Strand* EventQueue::next_strand() {
+  if (somebody_ready()) {
+    Strand* const next = ready_[ready_next_++];
+    if (ready_next_ == ready_.size()) {
+      ready_.clear();
+      ready_next_ = 0;
+    }
+    return next;
   }
+  const Ps at = sleepers_.back().until;
+  if (at == kNever || soonest() <= at || !may_reach(at)) return nullptr;
+  Alarm& alarm = *sleepers_.back().alarm;
+  Strand* const next = sleepers_.back().strand;
+  sleepers_.pop_back();
+  now_ = at;
+  alarm.sleeper_ = false;
+  alarm.strand_ = nullptr;
   return next;
 }
 
-/// The strand whose turn it is goes on; returns when it is the caller's turn again, or, in the method, when all wait.
-void EventQueue::pass_on() {
-  current_ = &take_ready();
-  current_->enter();
+/// `next` goes on; returns when it is the caller's turn again, or, in the method, when all wait.
+void EventQueue::pass_on(Strand& next) {
+  current_ = &next;
+  next.enter();
   if (failure_) rethrow();
 }
 

@@ -45,7 +45,7 @@ class Strand;
 
 /// What a thread waits for: EventQueue::wait, EventQueue::notify. One thread at a time. A notification that finds nobody
 /// waiting ends the next wait at once, so a wait may return early: look at what it was for.
-class Alarm final : private Actor {
+class Alarm final {
  public:
   Alarm() = default;
   Alarm(const Alarm&) = delete;
@@ -53,12 +53,10 @@ class Alarm final : private Actor {
 
  private:
   friend class EventQueue;
-  void fire(std::uint32_t what, std::uint64_t arg) override;  // a wait's time is up
-
   Strand* strand_ = nullptr;      ///< that waits, or
   bool process_ = false;          ///< a SystemC thread waits
   bool missed_ = false;
-  std::uint32_t generation_ = 0;  ///< of waits: what was posted for an earlier one is void
+  bool sleeper_ = false;          ///< the strand goes on at a certain time at the latest
   sc_core::sc_event go_;
 };
 
@@ -112,9 +110,10 @@ class EventQueue : public sc_core::sc_module {
 
   /// Events processed since the start, for host.events.
   std::uint64_t processed() const { return processed_; }
+  /// How often the SystemC kernel has been asked for it: its own events.
+  std::uint64_t kernel_events() const { return kernel_events_; }
 
  private:
-  friend class Alarm;
   friend class Lane;
   friend class Strand;
   // In two halves, each written and moved as one: a host that reads at once, as a whole, what was written in parts waits
@@ -155,10 +154,12 @@ class EventQueue : public sc_core::sc_module {
   bool may_fire();
   void ask_kernel();
   void suspend();
-  void pass_on();
+  void pass_on(Strand& next);
   [[noreturn]] void rethrow();
-  Strand& take_ready();
+  Strand* next_strand();
   void make_ready(Strand& strand);
+  void sleep(Alarm& alarm, Ps until);
+  void end_sleep(Alarm& alarm);
   bool somebody_ready() const { return ready_next_ != ready_.size(); }
   void insert(Ps at, std::uintptr_t target, std::uint64_t arg, std::uint32_t what) {
     const std::uint32_t sequence = sequence_++;
@@ -196,7 +197,7 @@ class EventQueue : public sc_core::sc_module {
   mutable sc_core::sc_time delay_;
   Ps armed_at_ = kNever;
   std::uint32_t sequence_ = 0;
-  std::uint64_t processed_ = 0;
+  std::uint64_t processed_ = 0, kernel_events_ = 0;
   // The soonest events, sorted with the next one last: most are posted a little ahead, a few places from the end. Before
   // them one at kNever. The rest is a heap, none of it before those.
   static constexpr std::size_t kNear = 112;
@@ -206,6 +207,15 @@ class EventQueue : public sc_core::sc_module {
   std::vector<Event> far_;
   std::vector<Strand*> ready_;  ///< to go on, from ready_next_
   std::size_t ready_next_ = 0;
+  struct Sleeper {
+    Ps until = kNever;
+    Alarm* alarm = nullptr;
+    Strand* strand = nullptr;
+    const char* stack = nullptr;  ///< its top, about
+    void fetch() const;
+  };
+  // The strands that go on by themselves, with the next one last: few, since a core runs one at a time. Before them one at kNever.
+  std::vector<Sleeper> sleepers_{Sleeper{}};
   Strand* current_ = nullptr;   ///< whose software runs
   std::exception_ptr failure_;  ///< what a strand's body threw
   sc_core::sc_event armed_;

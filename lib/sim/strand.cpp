@@ -38,11 +38,14 @@ void Strand::run() {
 }
 
 void Strand::enter() {
-  if (!stack_) {
-    stack_.reset(package().create(stack_bytes_, &Strand::entry, this));
-    stack_->stack_protect(true);
-  }
-  package().yield(stack_.get());
+  if (!stack_) begin();
+  package_->yield(stack_.get());
+}
+
+void Strand::begin() {
+  package_ = &package();
+  stack_.reset(package_->create(stack_bytes_, &Strand::entry, this));
+  stack_->stack_protect(true);
 }
 
 void Strand::leave() { package().yield(package().get_main()); }

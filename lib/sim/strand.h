@@ -15,6 +15,7 @@
 
 namespace sc_core {
 class sc_cor;
+class sc_cor_pkg;
 }
 
 namespace iovirt::sim {
@@ -39,15 +40,17 @@ class Strand {
   void run();
   /// From whoever runs to this strand; returns when somebody goes back there.
   void enter();
+  [[gnu::noinline]] void begin();
   /// From the strand that runs to the SC_METHOD behind all of them.
   static void leave();
 
+  std::unique_ptr<sc_core::sc_cor> stack_;
+  sc_core::sc_cor_pkg* package_ = nullptr;
+  bool ending_ = false;
+  bool finished_ = false;
   EventQueue& queue_;
   std::size_t stack_bytes_;
   std::function<void()> body_;
-  std::unique_ptr<sc_core::sc_cor> stack_;
-  bool ending_ = false;
-  bool finished_ = false;
 };
 
 }  // namespace iovirt::sim

@@ -173,7 +173,7 @@ Json to_json(const RunResult& run) {
   };
   if (const auto errors = check(run); !errors.empty()) json["errors"] = errors;
   const double rate = run.host.wall_s > 0 ? static_cast<double>(run.packets_done()) / run.host.wall_s : 0;
-  json["host"] = {{"wall_s", run.host.wall_s}, {"packets_per_s", rate}, {"events", run.host.events}};
+  json["host"] = {{"wall_s", run.host.wall_s}, {"packets_per_s", rate}, {"events", run.host.events}, {"kernel_events", run.host.kernel_events}};
   return json;
 }
 

@@ -83,7 +83,8 @@ struct RunResult {
   std::uint64_t copied_bytes = 0;
   struct {
     double wall_s = 0;
-    std::uint64_t events = 0;
+    std::uint64_t events = 0;         ///< of the fabric's queue
+    std::uint64_t kernel_events = 0;  ///< of the SystemC kernel's that served it
   } host;
   struct Counter {
     std::string name, description, unit;

@@ -87,6 +87,7 @@ RunResult counted(Machine& machine, Server& server, Rig& rig, Ps now) {
   const auto pcie = machine.root_complex.counters();
   run.pcie = {pcie.up_bytes, pcie.down_bytes, pcie.tlps, pcie.stalled};
   run.host.events = machine.queue.processed();
+  run.host.kernel_events = machine.queue.kernel_events();
   return run;
 }
 
@@ -145,6 +146,7 @@ void subtract_baseline(RunResult& run, const RunResult& before) {
   subtract(run.pcie.tlps, before.pcie.tlps);
   subtract(run.pcie.stalled, before.pcie.stalled);
   subtract(run.host.events, before.host.events);
+  subtract(run.host.kernel_events, before.host.kernel_events);
 }
 
 void start_trace(Trace& trace, Machine& machine, Ps now) {

@@ -361,6 +361,66 @@ TEST_CASE("strands of one time go on in the order in which they were woken") {
   REQUIRE(order == std::vector<unsigned>{2, 0, 1});
 }
 
+TEST_CASE("strands that sleep until one time go on in the order in which they began, after its events") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  std::array<sim::Alarm, 4> alarms;
+  constexpr std::array<Ps, 4> kUntil = {700, 500, 700, 500};
+  std::vector<std::pair<Ps, unsigned>> order;
+  std::vector<std::size_t> events;
+  std::vector<std::unique_ptr<sim::Strand>> strands;
+  for (unsigned i = 0; i < 4; ++i)
+    strands.push_back(std::make_unique<sim::Strand>(queue, 65'536, [&, i] {
+      if (i == 0)
+        for (const Ps at : {499, 500, 500, 700, 701}) queue.post(at, actor, 0);
+      queue.wait(alarms[i], kUntil[i]);
+      order.emplace_back(queue.now(), i);
+      events.push_back(actor.log.size());
+    }));
+  sc_core::sc_start();
+  REQUIRE(order == std::vector<std::pair<Ps, unsigned>>{{500, 1}, {500, 3}, {700, 0}, {700, 2}});
+  REQUIRE(events == std::vector<std::size_t>{3, 3, 4, 4});
+}
+
+TEST_CASE("a strand that is woken before its time leaves that of the others as it was") {
+  EventQueue queue("queue");
+  Recorder actor(queue);
+  std::array<sim::Alarm, 3> alarms;
+  actor.react = [&](std::uint32_t what, std::uint64_t) { queue.notify(alarms[what]); };
+  std::vector<std::pair<Ps, unsigned>> order;
+  std::vector<std::unique_ptr<sim::Strand>> strands;
+  for (unsigned i = 0; i < 3; ++i)
+    strands.push_back(std::make_unique<sim::Strand>(queue, 65'536, [&, i] {
+      if (i == 0) queue.post(100, actor, 1);
+      queue.wait(alarms[i], 300 + 100 * i);
+      order.emplace_back(queue.now(), i);
+      if (i == 1) queue.wait(alarms[i], 350);
+      if (i == 1) order.emplace_back(queue.now(), i);
+    }));
+  sc_core::sc_start();
+  REQUIRE(order == std::vector<std::pair<Ps, unsigned>>{{100, 1}, {300, 0}, {350, 1}, {500, 2}});
+}
+
+TEST_CASE("a strand that is ended leaves the others their time") {
+  EventQueue queue("queue");
+  std::array<sim::Alarm, 2> alarms;
+  std::vector<Ps> woken;
+  sim::Strand first(queue, 65'536, [&] { queue.wait(alarms[0], 1000); woken.push_back(0); });
+  const sim::Strand second(queue, 65'536, [&] {
+    queue.wait(alarms[1], 2000);
+    woken.push_back(queue.now());
+  });
+  sc_core::sc_event over;
+  sc_core::sc_spawn_options method;
+  method.spawn_method();
+  method.set_sensitivity(&over);
+  method.dont_initialize();
+  sc_core::sc_spawn([&] { first.end(); }, "end", &method);
+  over.notify(sc_core::sc_time::from_value(500));
+  sc_core::sc_start();
+  REQUIRE(woken == std::vector<Ps>{2000});
+}
+
 TEST_CASE("a process that is no strand waits for the kernel's time") {
   EventQueue queue("queue");
   Recorder actor(queue);
@@ -387,7 +447,7 @@ TEST_CASE("what a strand throws comes out of the simulation") {
 
 TEST_CASE("a strand that waits can be ended: what lies on its stack is destroyed") {
   EventQueue queue("queue");
-  sim::Alarm alarm;
+  std::array<sim::Alarm, 2> alarms;
   unsigned destroyed = 0;
   struct Guard {
     unsigned& count;
@@ -395,9 +455,9 @@ TEST_CASE("a strand that waits can be ended: what lies on its stack is destroyed
   };
   std::vector<std::unique_ptr<sim::Strand>> strands;
   for (unsigned i = 0; i < 2; ++i)
-    strands.push_back(std::make_unique<sim::Strand>(queue, 65'536, [&] {
+    strands.push_back(std::make_unique<sim::Strand>(queue, 65'536, [&, i] {
       const Guard guard{destroyed};
-      for (;;) queue.wait(alarm, queue.now() + 1000);
+      for (;;) queue.wait(alarms[i], queue.now() + 1000);
     }));
   sc_core::sc_event over;
   sc_core::sc_spawn_options method;

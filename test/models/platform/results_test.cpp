@@ -61,7 +61,7 @@ TEST_CASE("a run has exactly the keys that scripts rely on") {
   CHECK(keys(json["cpu"]) == "guest host_kernel host_user exit idle ");
   CHECK(keys(json["iommu"]) == "requests iotlb_hits iotlb_misses walks memory_reads invalidations faults fault_log counters by_device by_domain ");
   CHECK(keys(json["pcie"]) == "up_bytes down_bytes tlps stalled_ns ");
-  CHECK(keys(json["host"]) == "wall_s packets_per_s events ");
+  CHECK(keys(json["host"]) == "wall_s packets_per_s events kernel_events ");
   CHECK(keys(results_json(nlohmann::ordered_json::object(), 7, {})) == "schema config seed runs ");
 }
 
