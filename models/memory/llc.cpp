@@ -4,6 +4,7 @@
 #include "models/memory/llc.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 
@@ -20,6 +21,9 @@ constexpr void set_half(std::uint32_t* words, unsigned i, std::uint32_t value) {
   const unsigned shift = 16 * (i % 2);
   words[i / 2] = (words[i / 2] & ~(0xffffu << shift)) | value << shift;
 }
+
+/// A lower half that stands for no line, as long as all upper halves are 0.
+constexpr std::uint32_t kNoTag = 0xffff;
 
 constexpr std::uint32_t first_ways(unsigned ways) { return ~0u >> (32 - ways); }
 
@@ -46,10 +50,12 @@ Llc::Llc(std::uint64_t bytes, unsigned ways, unsigned ddio_ways)
     : sets_(static_cast<unsigned>(bytes / kLineBytes / ways)), ways_(ways), ddio_ways_(ddio_ways) {
   assert(ways >= 1 && ways <= 32 && ddio_ways <= ways && sets_ >= 1);
   shift_ = std::has_single_bit(sets_) ? static_cast<unsigned>(std::countr_zero(sets_)) : kNone;
-  used_at_ = kBlockWords + (ways_ + 1) / 2;
-  dirty_at_ = ways_ < 2 * kBlockWords - 1 ? kBlockWords - 1 : used_at_ + ways_;
-  blocks_per_set_ = (std::max(used_at_ + ways_, dirty_at_ + 1) + kBlockWords - 1) / kBlockWords;
-  area_.emplace(sets_ * blocks_per_set_ * sizeof(Block));
+  dirty_bytes_ = (ways_ + 7) / 8;
+  ages_at_ = (ways_ + 1) / 2 * sizeof(std::uint32_t);
+  const bool fits = ages_at_ + dirty_bytes_ + 1 + ways_ <= sizeof(Block);
+  if (!fits) ages_at_ = sizeof(Block);
+  blocks_per_set_ = fits ? 1 : 2;
+  area_.emplace((sets_ + kSpread - 1) / kSpread * kSpread * blocks_per_set_ * sizeof(Block));
   blocks_ = static_cast<Block*>(area_->data());
   clear();
 }
@@ -60,50 +66,66 @@ Llc::Place Llc::place(std::uint64_t address) const {
   return {static_cast<std::uint32_t>(line % sets_), static_cast<std::uint32_t>(line / sets_)};
 }
 
-/// Those of `ways` that hold `tag`, a bit each.
-inline std::uint32_t Llc::holding(const std::uint32_t* set, std::uint32_t tag, std::uint32_t ways) const {
-  ways &= equal_halves(set, tag & 0xffff);
-  for (std::uint32_t left = ways; left != 0; left &= left - 1)
-    if (half(set + kBlockWords, static_cast<unsigned>(std::countr_zero(left))) != tag >> 16) ways &= ~(left & (0 - left));
+/// Those of `ways` that hold the tag, a bit each.
+inline std::uint32_t Llc::holding(Place at, std::uint32_t ways) const {
+  ways &= equal_halves(words(at.set), at.tag & 0xffff);
+  if (wide())
+    for (std::uint32_t left = ways; left != 0; left &= left - 1)
+      if (upper_[std::size_t{at.set} * ways_ + static_cast<unsigned>(std::countr_zero(left))] != at.tag >> 16) ways &= ~(left & (0 - left));
   return ways;
 }
 
 inline unsigned Llc::find(Place at) const {
-  const std::uint32_t ways = holding(words(at.set), at.tag, first_ways(ways_));
+  if (at.tag >= kNoTag && !wide()) return kNone;
+  const std::uint32_t ways = holding(at, first_ways(ways_));
   return ways == 0 ? kNone : static_cast<unsigned>(std::countr_zero(ways));
 }
 
-void Llc::put(std::uint32_t* set, unsigned way, std::uint32_t tag) {
-  set_half(set, way, tag & 0xffff);
-  set_half(set + kBlockWords, way, tag >> 16);
+void Llc::put(Place at, unsigned way) {
+  if (at.tag >= kNoTag && at.tag != kInvalid && !wide()) widen();
+  set_half(words(at.set), way, at.tag & 0xffff);
+  if (wide()) upper(at.set, way) = static_cast<std::uint16_t>(at.tag >> 16);
+}
+
+void Llc::widen() {
+  upper_.assign(std::size_t{sets_} * ways_, 0);
+  for (std::uint32_t set = 0; set < sets_; ++set)
+    for (unsigned way = 0; way < ways_; ++way)
+      if (half(words(set), way) == kNoTag) upper(set, way) = kInvalid >> 16;
 }
 
 void Llc::touch(Place at, unsigned way, bool write) {
-  used(at.set)[way] = ++clock_;
-  if (write) dirty(at.set) |= 1u << way;
+  Ages set = ages(at.set);
+  if (set.used[way] != *set.clock) {
+    if (*set.clock == 0xff) rewind(at.set);
+    set.used[way] = ++*set.clock;
+  }
+  if (write) set.set_dirty(way);
+}
+
+/// The set's clock is over: its ways' times become their ranks.
+void Llc::rewind(std::uint32_t set) {
+  const Ages ages = this->ages(set);
+  std::array<unsigned char, 32> ranks{};
+  for (unsigned way = 0; way < ways_; ++way)
+    for (unsigned other = 0; other < ways_; ++other) ranks[way] = static_cast<unsigned char>(ranks[way] + (ages.used[other] < ages.used[way]));
+  std::copy_n(ranks.begin(), ways_, ages.used);
+  *ages.clock = *std::max_element(ages.used, ages.used + ways_);
 }
 
 Llc::Outcome Llc::fill(Place at, unsigned ways, bool write) {
-  std::uint32_t* const set = words(at.set);
-  const std::uint32_t* const used = this->used(at.set);
-  const std::uint32_t free = holding(set, kInvalid, first_ways(ways));
-  std::uint32_t& dirty = this->dirty(at.set);
+  const std::uint32_t free = holding({at.set, kInvalid}, first_ways(ways));
+  Ages set = ages(at.set);
   unsigned victim = 0;
   bool wrote_back = false;
   if (free != 0) {
     victim = static_cast<unsigned>(std::countr_zero(free));
   } else {
-    std::uint32_t oldest = 0;
-    for (unsigned way = 0; way < ways; ++way) {
-      const std::uint32_t age = clock_ - used[way];
-      const bool older = age >= oldest;
-      oldest = older ? age : oldest;
-      victim = older ? way : victim;
-    }
-    wrote_back = (dirty & 1u << victim) != 0;
+    for (unsigned way = 1; way < ways; ++way) victim = set.used[way] < set.used[victim] ? way : victim;
+    wrote_back = set.is_dirty(victim);
   }
-  put(set, victim, at.tag);
-  dirty &= ~(1u << victim);
+  put(at, victim);
+  set.set_clean(victim);
   touch(at, victim, write);
   return {false, wrote_back};
 }
@@ -121,8 +143,8 @@ Llc::Outcome Llc::device_write(std::uint64_t address) {
   const unsigned way = find(at);
   if (ddio_ways_ == 0) {
     if (way == kNone) return {false, true};
-    put(words(at.set), way, kInvalid);
-    dirty(at.set) &= ~(1u << way);
+    put({at.set, kInvalid}, way);
+    ages(at.set).set_clean(way);
     return {true, true};
   }
   if (way == kNone) return fill(at, ddio_ways_, true);
@@ -141,10 +163,12 @@ Llc::Outcome Llc::core_access(std::uint64_t address, bool write) {
 bool Llc::contains(std::uint64_t address) const { return find(place(address)) != kNone; }
 
 void Llc::clear() {
+  upper_.clear();
   for (std::uint32_t set = 0; set < sets_; ++set) {
-    std::fill_n(words(set), used_at_, kInvalid);
-    std::fill_n(words(set) + used_at_, ways_, 0);
-    dirty(set) = 0;
+    std::fill_n(words(set), (ways_ + 1) / 2, kInvalid);
+    const Ages ages = this->ages(set);
+    std::fill_n(ages.dirty, dirty_bytes_ + 1 + ways_, 0);
+    *ages.clock = 1;  // nothing was used now
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "lib/huge_area.h"
 
@@ -46,29 +47,44 @@ class Llc {
   };
   Place place(std::uint64_t address) const;
   unsigned find(Place at) const;
-  std::uint32_t holding(const std::uint32_t* set, std::uint32_t tag, std::uint32_t ways) const;
-  void put(std::uint32_t* set, unsigned way, std::uint32_t tag);
+  std::uint32_t holding(Place at, std::uint32_t ways) const;
+  void put(Place at, unsigned way);
   void touch(Place at, unsigned way, bool write);
   Outcome fill(Place at, unsigned ways, bool write);
+  [[gnu::noinline]] void widen();
+  [[gnu::noinline]] void rewind(std::uint32_t set);
 
-  // Of a set, side by side, since a simulated cache is larger than the host's. A tag (line / sets) is in two halves: a
-  // lookup that misses needs no more than the lower ones, which lie in one block with the ways that are dirty, a bit each.
-  // Then the upper halves, and when each way was last used.
+  // A set of up to 20 ways is one line of the host's, since a simulated cache is larger than the host's: of each way the tag's
+  // lower half (a tag is line / sets), a bit whether it is dirty, and when it was last used, by a clock of the set's own. The
+  // upper halves, which memory of less than 2^16 times the cache's reach does not need, lie apart.
   struct alignas(64) Block {
     std::uint32_t words[kBlockWords];
   };
-  std::uint32_t* words(std::uint32_t set) { return blocks_[std::size_t{set} * blocks_per_set_].words; }
-  const std::uint32_t* words(std::uint32_t set) const { return blocks_[std::size_t{set} * blocks_per_set_].words; }
-  std::uint32_t* used(std::uint32_t set) { return words(set) + used_at_; }
-  std::uint32_t& dirty(std::uint32_t set) { return words(set)[dirty_at_]; }
+  /// Buffers lie at multiples of 2 KB. Were their sets in order, they would all share the same few sets of the host's caches.
+  static constexpr std::uint32_t kSpread = 32;
+  std::size_t block_of(std::uint32_t set) const { return (set ^ (set / kSpread % kSpread)) * blocks_per_set_; }
+  std::uint32_t* words(std::uint32_t set) { return blocks_[block_of(set)].words; }
+  const std::uint32_t* words(std::uint32_t set) const { return blocks_[block_of(set)].words; }
+  struct Ages {
+    unsigned char *dirty, *clock, *used;
+    bool is_dirty(unsigned way) const { return (dirty[way / 8] & 1u << way % 8) != 0; }
+    void set_dirty(unsigned way) { dirty[way / 8] = static_cast<unsigned char>(dirty[way / 8] | 1u << way % 8); }
+    void set_clean(unsigned way) { dirty[way / 8] = static_cast<unsigned char>(dirty[way / 8] & ~(1u << way % 8)); }
+  };
+  Ages ages(std::uint32_t set) {
+    unsigned char* const at = reinterpret_cast<unsigned char*>(words(set)) + ages_at_;
+    return {at, at + dirty_bytes_, at + dirty_bytes_ + 1};
+  }
+  std::uint16_t& upper(std::uint32_t set, unsigned way) { return upper_[std::size_t{set} * ways_ + way]; }
+  bool wide() const { return !upper_.empty(); }
 
   unsigned sets_, ways_, ddio_ways_;
   unsigned shift_;  // log2 of sets_, or kNone
-  unsigned used_at_, dirty_at_;
+  unsigned dirty_bytes_, ages_at_;
   std::size_t blocks_per_set_;
   std::optional<HugeArea> area_;
   Block* blocks_;  ///< blocks_per_set_ for each set, in area_
-  std::uint32_t clock_ = 0;
+  std::vector<std::uint16_t> upper_;  ///< of all ways, once one of them is not 0
 };
 
 }  // namespace iovirt::memory

@@ -118,13 +118,16 @@ TEST_CASE("the cache agrees with a naive one under random accesses") {
   CAPTURE(seed);
   std::mt19937 random(seed);
   const unsigned sets = GENERATE(16u, 12u);  // a power of two and not
-  const unsigned ways = GENERATE(1u, 4u, 20u);
+  const unsigned ways = GENERATE(1u, 4u, 19u, 20u, 21u, 32u);  // in one block of the host's, and in two
   const unsigned ddio = std::min(GENERATE(0u, 2u), ways);
   Llc llc(std::uint64_t{sets} * ways * kLineBytes, ways, ddio);
   REQUIRE(llc.sets() == sets);
   Oracle oracle(sets, ways, ddio);
   for (unsigned i = 0; i < 20000; ++i) {
-    const std::uint64_t address = line(random() % (3 * sets * ways)) + random() % 64;
+    // From the middle on also lines far away, whose tags differ in their upper halves only, or look like none.
+    const std::uint64_t far = i > 10'000 ? random() % 3 : 0;
+    const std::uint64_t tag = (far << 16) + (random() % 8 == 0 ? 0xffff : random() % (3 * ways));
+    const std::uint64_t address = line((i > 5'000 ? tag : tag % (3 * ways)) * sets + random() % sets) + random() % 64;
     const unsigned kind = random() % 4;
     const bool write = kind & 1;
     const bool device = kind & 2;
