@@ -234,6 +234,7 @@ void Core::block(std::uint64_t address, std::size_t bytes, bool write, Move&& mo
       if (at == kEmulated) break;
     }
     if (at + part > memory_.ram_bytes()) throw std::logic_error("block access outside RAM by software of core " + std::to_string(index_));
+    __builtin_prefetch(memory_.ram() + at);  // while the simulated cache is looked at
     spend(memory_.access(index_, at, part, write));
     move(memory_.ram() + at, done, part);
     done += part;

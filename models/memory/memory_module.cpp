@@ -162,6 +162,11 @@ Ps Memory::cpu_access(std::uint64_t address, std::uint64_t bytes, bool write) {
   const Ps hit = now + device_latency_;
   Ps commit = hit;
   const bool write = payload.is_write();
+  // The bytes move when the request commits: time for the host to fetch them.
+  if (store_)
+    store_->expect(address);
+  else if (contains(address, bytes))
+    __builtin_prefetch(ram_.data() + address, 1);
   if (write) {
     ++counters_.device_writes;
     commit = contains(address, bytes) ? device_write(address, bytes, now) : std::max(hit, last_write_commit_);
@@ -170,7 +175,6 @@ Ps Memory::cpu_access(std::uint64_t address, std::uint64_t bytes, bool write) {
     ++counters_.device_reads;
     if (contains(address, bytes)) commit = device_read(address, bytes, now, ext && ext->exclusive);
   }
-  if (store_) store_->expect(address);
   const unsigned lane = commit == hit ? kHits : write ? kWrites : kMisses;
   commits_[lane].post(commit, id, reinterpret_cast<std::uintptr_t>(&payload));
 }
