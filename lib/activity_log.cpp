@@ -9,12 +9,11 @@ namespace iovirt {
 
 ActivityLog::ActivityLog() { ring_.reserve(64); }
 
-// With many cores what they wrote so long ago lies far away: it is fetched before it is written over.
-constexpr std::uint64_t kAhead = 16;
-
 void ActivityLog::begin(Activity activity) {
   const std::size_t slot = appended_ % kHistory;
-  __builtin_prefetch(ring_.data() + (appended_ + kAhead) % kHistory, 1);
+  // With many cores what this one wrote so long ago lies far away: it is fetched before it is written over.
+  constexpr std::size_t kAhead = 16;
+  if (slot + kAhead < ring_.size()) __builtin_prefetch(&ring_[slot + kAhead], 1);
   if (slot >= ring_.size())
     ring_.emplace_back(end_, activity);
   else
