@@ -313,11 +313,12 @@ void Core::charge(PacketId packet) { group_.ledger_.charge_core(packet, log_, no
 // -- MSRs, ports, CPUID ---------------------------------------------------------------------------------------------------
 
 std::uint32_t Core::in(std::uint16_t port, unsigned bytes) {
+  std::uint64_t value = ~0ull;  // no legacy device decodes ports
   if (in_guest_ && io_exits(controls_, group_.walk_port(), port, bytes))
-    return static_cast<std::uint32_t>(
-        exit_instruction(ExitReason::io_instruction, io_qualification::of(port, bytes, true), {.bytes = bytes, .cpuid = {}}).value);
-  cycles(config_.io_port_cycles);
-  return static_cast<std::uint32_t>(~0ull >> (64 - bytes * 8));  // no legacy device decodes ports
+    value = exit_instruction(ExitReason::io_instruction, io_qualification::of(port, bytes, true), {.bytes = bytes, .cpuid = {}}).value;
+  else
+    cycles(config_.io_port_cycles);
+  return static_cast<std::uint32_t>(value & ~0ull >> (64 - bytes * 8));  // AL, AX or EAX
 }
 
 void Core::out(std::uint16_t port, unsigned bytes, std::uint32_t value) {

@@ -15,6 +15,8 @@ namespace {
 
 namespace f = cpu::vmcs_field;
 
+constexpr std::uint64_t kUnknownHypercall = 0 - std::uint64_t{1000};  ///< -KVM_ENOSYS (Linux, uapi/linux/kvm_para.h)
+
 }  // namespace
 
 void Vm::vm_exit(cpu::VmxCpu& cpu) {
@@ -74,8 +76,11 @@ void Vm::handle(cpu::VmxCpu& cpu, cpu::ExitReason reason) {
       state_->operand.value = ~0ull;
       break;
     }
+    case ExitReason::vmcall:
+      state_->operand.value = kUnknownHypercall;  // none is offered
+      break;
     default:
-      break;  // VMCALL, PAUSE and what else a guest may try: nothing to do, the next instruction follows
+      break;  // PAUSE and what else a guest may try: nothing to do, the next instruction follows
   }
 }
 
