@@ -68,10 +68,11 @@ Llc::Place Llc::place(std::uint64_t address) const {
 
 /// Those of `ways` that hold the tag, a bit each.
 inline std::uint32_t Llc::holding(Place at, std::uint32_t ways) const {
+  if (wide()) __builtin_prefetch(upper(at.set));
   ways &= equal_halves(words(at.set), at.tag & 0xffff);
   if (wide())
     for (std::uint32_t left = ways; left != 0; left &= left - 1)
-      if (upper_[std::size_t{at.set} * ways_ + static_cast<unsigned>(std::countr_zero(left))] != at.tag >> 16) ways &= ~(left & (0 - left));
+      if (upper(at.set)[std::countr_zero(left)] != at.tag >> 16) ways &= ~(left & (0 - left));
   return ways;
 }
 
@@ -84,14 +85,15 @@ inline unsigned Llc::find(Place at) const {
 void Llc::put(Place at, unsigned way) {
   if (at.tag >= kNoTag && at.tag != kInvalid && !wide()) widen();
   set_half(words(at.set), way, at.tag & 0xffff);
-  if (wide()) upper(at.set, way) = static_cast<std::uint16_t>(at.tag >> 16);
+  if (wide()) upper(at.set)[way] = static_cast<std::uint16_t>(at.tag >> 16);
 }
 
 void Llc::widen() {
-  upper_.assign(std::size_t{sets_} * ways_, 0);
+  upper_area_.emplace(sets_ * sizeof(Block));  // zero
+  upper_ = static_cast<std::uint16_t*>(upper_area_->data());
   for (std::uint32_t set = 0; set < sets_; ++set)
     for (unsigned way = 0; way < ways_; ++way)
-      if (half(words(set), way) == kNoTag) upper(set, way) = kInvalid >> 16;
+      if (half(words(set), way) == kNoTag) upper(set)[way] = kInvalid >> 16;
 }
 
 void Llc::touch(Place at, unsigned way, bool write) {
@@ -163,7 +165,8 @@ Llc::Outcome Llc::core_access(std::uint64_t address, bool write) {
 bool Llc::contains(std::uint64_t address) const { return find(place(address)) != kNone; }
 
 void Llc::clear() {
-  upper_.clear();
+  upper_ = nullptr;
+  upper_area_.reset();
   for (std::uint32_t set = 0; set < sets_; ++set) {
     std::fill_n(words(set), (ways_ + 1) / 2, kInvalid);
     const Ages ages = this->ages(set);

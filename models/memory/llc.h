@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "lib/huge_area.h"
 
@@ -75,8 +74,8 @@ class Llc {
     unsigned char* const at = reinterpret_cast<unsigned char*>(words(set)) + ages_at_;
     return {at, at + dirty_bytes_, at + dirty_bytes_ + 1};
   }
-  std::uint16_t& upper(std::uint32_t set, unsigned way) { return upper_[std::size_t{set} * ways_ + way]; }
-  bool wide() const { return !upper_.empty(); }
+  std::uint16_t* upper(std::uint32_t set) const { return upper_ + std::size_t{set} * 2 * kBlockWords; }
+  bool wide() const { return upper_ != nullptr; }
 
   unsigned sets_, ways_, ddio_ways_;
   unsigned shift_;  // log2 of sets_, or kNone
@@ -84,7 +83,8 @@ class Llc {
   std::size_t blocks_per_set_;
   std::optional<HugeArea> area_;
   Block* blocks_;  ///< blocks_per_set_ for each set, in area_
-  std::vector<std::uint16_t> upper_;  ///< of all ways, once one of them is not 0
+  std::optional<HugeArea> upper_area_;
+  std::uint16_t* upper_ = nullptr;  ///< of all ways, a block for each set, once one of them is not 0
 };
 
 }  // namespace iovirt::memory
